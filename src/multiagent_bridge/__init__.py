@@ -1,0 +1,3 @@
+"""The Multiagent Bridge."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,88 @@
+"""Which session a call speaks for, judged from what it brought and what its connection is bound to."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+
+from multiagent_bridge.errors import Invalid, NotAllowed
+from multiagent_bridge.model.callers import Credentials
+from multiagent_bridge.model.conversations import Binding
+
+_CONVERSATION = re.compile(r"conv_[0-9a-z]{12}")
+_SESSION = re.compile(r"[a-z]{1,4}")
+TOKEN_CHARACTERS = 64
+
+
+def same(given: str, wanted: str) -> bool:
+    """Constant-time comparison of secrets; any text may be given, non-ASCII and over-long included."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8"))
+
+
+def credentials(conversation_id: object, session_id: object, token: object) -> Credentials:
+    """Credentials as a call brought them; anything but text is Invalid, and so is a token without the session it is for."""
+    for name, value in (("conversation_id", conversation_id), ("session_id", session_id), ("token", token)):
+        if value is not None and not isinstance(value, str):
+            raise Invalid(f"{name} must be text", "pass a string, or leave it out on a bound connection")
+    given = Credentials(conversation_id or None, session_id or None, token or None)  # type: ignore[arg-type]
+    if given.token and not (given.conversation_id and given.session_id):
+        raise Invalid("a token was given without its conversation_id and session_id", "pass all three or none")
+    return given
+
+
+def wellformed(given: Credentials) -> bool:
+    """Whether conversation and session have the shape of ids: a lookup of anything else is pointless."""
+    return bool(
+        given.conversation_id
+        and given.session_id
+        and _CONVERSATION.fullmatch(given.conversation_id)
+        and _SESSION.fullmatch(given.session_id)
+    )
+
+
+def conversation_shown(given: Credentials) -> str:
+    """The conversation id that was asked for, if it may stand in a journal entry."""
+    wanted = given.conversation_id or ""
+    return wanted if _CONVERSATION.fullmatch(wanted) else ""
+
+
+def agreeing(bindings: Sequence[Binding], given: Credentials) -> list[Binding]:
+    """Those of a connection's bindings that fit what was given."""
+    return [
+        b
+        for b in bindings
+        if given.conversation_id in (None, b.conversation_id) and given.session_id in (None, b.session_id)
+    ]
+
+
+def only(bindings: Sequence[Binding], given: Credentials) -> Binding:
+    """The one binding a call without a token means. Raises NotAllowed for none and Invalid for several."""
+    if len(bindings) == 1:
+        return bindings[0]
+    if not bindings:
+        if given.conversation_id:
+            raise NotAllowed(
+                "this connection is not in that conversation",
+                "join it with an invite, or pass conversation_id, session_id and token",
+            )
+        raise NotAllowed(
+            "this connection is in no conversation", "create_conversation, or join_conversation with an invite"
+        )
+    choices = ", ".join(f"{b.conversation_id} as {b.session_id}" for b in bindings[:8])
+    raise Invalid("it is not clear which conversation is meant", f"pass conversation_id and session_id: {choices}")
+
+
+def contradicts(bindings: Sequence[Binding], given: Credentials) -> bool:
+    """Whether the connection is bound in that conversation, but as somebody else (SPEC section 2: they must agree)."""
+    here = [b for b in bindings if b.conversation_id == given.conversation_id]
+    return bool(here) and all(b.session_id != given.session_id for b in here)
+
+
+def refusal() -> NotAllowed:
+    """One sentence for every way credentials can be wrong, so that nobody learns which part was right."""
+    return NotAllowed(
+        "these credentials open no session",
+        "check conversation_id, session_id and token; the owner can see them with: mab tokens CONV",
+        authentication="failed",
+    )
