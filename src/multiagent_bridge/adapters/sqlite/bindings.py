@@ -1,0 +1,38 @@
+"""Bindings in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiagent_bridge.adapters.sqlite.queries import named
+from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.model.conversations import Binding
+
+_SQL = named("bindings")
+
+
+class Bindings:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def bind(self, binding: Binding) -> None:
+        values = {
+            "agent": binding.agent,
+            "conversation_id": binding.conversation_id,
+            "session_id": binding.session_id,
+            "generation": binding.generation,
+            "bound_at": binding.bound_at,
+        }
+        self._run.rows(_SQL["bind"], values)
+
+    async def of(self, agent: str) -> Sequence[Binding]:
+        return [Binding(*row) for row in self._run.rows(_SQL["of"], {"agent": agent})]
+
+    async def holders(self, conversation_id: str, session_id: str) -> Sequence[str]:
+        values = {"conversation_id": conversation_id, "session_id": session_id}
+        return [agent for (agent,) in self._run.rows(_SQL["holders"], values)]
+
+    async def sweep(self, before: int, prefix: str) -> int:
+        return self._run.change(_SQL["sweep"], {"before": before, "prefix": prefix})

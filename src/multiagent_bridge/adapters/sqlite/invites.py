@@ -1,0 +1,32 @@
+"""Invites in SQLite."""
+
+from __future__ import annotations
+
+from multiagent_bridge.adapters.sqlite.queries import named
+from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.model.conversations import Invite
+
+_SQL = named("invites")
+
+
+class Invites:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def add(self, invite: Invite) -> None:
+        values = {
+            "digest": invite.digest,
+            "conversation_id": invite.conversation_id,
+            "session_id": invite.session_id,
+            "expires_at": invite.expires_at,
+        }
+        self._run.rows(_SQL["add"], values)
+
+    async def take(self, digest: bytes) -> Invite | None:
+        row = self._run.row(_SQL["take"], {"digest": digest})
+        return Invite(*row) if row else None
+
+    async def sweep(self, now: int) -> int:
+        return self._run.change(_SQL["sweep"], {"now": now})

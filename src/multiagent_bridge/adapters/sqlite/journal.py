@@ -1,0 +1,62 @@
+"""The audit journal in SQLite: lines as they were written, and the head they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiagent_bridge.adapters.sqlite.queries import named
+from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.errors import Invalid, Tampered
+from multiagent_bridge.model import journal
+from multiagent_bridge.model.journal import Draft, Entry, Head
+
+_SQL = named("journal")
+
+
+class Journal:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def append(self, draft: Draft) -> tuple[Entry, Head]:
+        entry, head = journal.append(await self.head(), draft)
+        self._run.rows(
+            _SQL["append"], {"seq": entry.seq, "conversation_id": entry.conversation, "line": entry.line}
+        )
+        self._run.rows(_SQL["set_head"], {"head": head.to_text()})
+        return entry, head
+
+    async def head(self) -> Head:
+        row = self._run.row(_SQL["head"], {})
+        return Head.from_text(row[0]) if row else Head.EMPTY
+
+    async def entries(self, after: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        values: dict[str, str | int | bytes | None] = {"after": after, "limit": limit}
+        if conversation_id is None:
+            return _parsed(self._run.rows(_SQL["lines"], values))
+        return _parsed(self._run.rows(_SQL["lines_of"], values | {"conversation_id": conversation_id}))
+
+    async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        if conversation_id is None:
+            return _parsed(self._run.rows(_SQL["newest"], {"limit": limit}))[::-1]
+        return _parsed(self._run.rows(_SQL["newest_of"], {"limit": limit, "conversation_id": conversation_id}))[::-1]
+
+    async def lines(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        return [(seq, line) for seq, line in self._run.rows(_SQL["lines"], {"after": after, "limit": limit})]
+
+    async def add_checkpoint(self, size: int, note: str) -> None:
+        self._run.rows(_SQL["add_checkpoint"], {"size": size, "note": note})
+
+    async def checkpoints(self) -> Sequence[tuple[int, str]]:
+        return [(size, note) for size, note in self._run.rows(_SQL["checkpoints"], {})]
+
+
+def _parsed(rows: Sequence[tuple[int, str]]) -> Sequence[Entry]:
+    entries = []
+    for seq, line in rows:
+        try:
+            entries.append(journal.parse(line))
+        except Invalid as error:
+            raise Tampered(f"entry {seq} of the journal cannot be read", "mab audit --verify") from error
+    return entries

@@ -1,0 +1,68 @@
+"""Sessions in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiagent_bridge.adapters.sqlite.queries import named
+from multiagent_bridge.adapters.sqlite.statements import Row, Statements, missing
+from multiagent_bridge.model.sessions import Session
+
+_SQL = named("sessions")
+
+
+class Sessions:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def add(self, session: Session) -> None:
+        s = session
+        values = {
+            "conversation_id": s.conversation_id,
+            "id": s.id,
+            "role": s.role,
+            "generation": s.generation,
+            "revoked": int(s.revoked),
+            "status": s.status,
+            "sealed_note": s.sealed_note,
+            "last_heartbeat": s.last_heartbeat,
+            "unread": s.unread,
+        }
+        self._run.rows(_SQL["add"], values)
+
+    async def get(self, conversation_id: str, session_id: str) -> Session | None:
+        row = self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": session_id})
+        return _session(row) if row else None
+
+    async def of(self, conversation_id: str) -> Sequence[Session]:
+        return [_session(row) for row in self._run.rows(_SQL["of"], {"conversation_id": conversation_id})]
+
+    async def heartbeat(self, conversation_id: str, session_id: str, at: int) -> None:
+        values = {"conversation_id": conversation_id, "id": session_id, "at": at}
+        self._run.change_one(_SQL["heartbeat"], values, "session")
+
+    async def report(self, conversation_id: str, session_id: str, status: str, sealed_note: bytes) -> None:
+        values = {"conversation_id": conversation_id, "id": session_id, "status": status, "sealed_note": sealed_note}
+        self._run.change_one(_SQL["report"], values, "session")
+
+    async def rotate(self, conversation_id: str, session_id: str) -> int:
+        values = {"conversation_id": conversation_id, "id": session_id}
+        row = self._run.row(_SQL["rotate"], values)
+        if row is None:
+            raise missing("session")
+        self._run.rows(_SQL["drop_bindings"], values)
+        self._run.rows(_SQL["drop_invites"], values)
+        return int(row[0])
+
+    async def revoke(self, conversation_id: str, session_id: str) -> None:
+        values = {"conversation_id": conversation_id, "id": session_id}
+        self._run.change_one(_SQL["revoke"], values, "session")
+        self._run.rows(_SQL["drop_bindings"], values)
+        self._run.rows(_SQL["drop_invites"], values)
+
+
+def _session(row: Row) -> Session:
+    conversation_id, name, role, generation, revoked, status, note, heartbeat, unread = row
+    return Session(conversation_id, name, role, generation, bool(revoked), status, note, heartbeat, unread)

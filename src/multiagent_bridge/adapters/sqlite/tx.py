@@ -1,0 +1,27 @@
+"""One SQLite transaction as `ports.Tx`."""
+
+from __future__ import annotations
+
+from multiagent_bridge.adapters.sqlite.bindings import Bindings
+from multiagent_bridge.adapters.sqlite.buckets import Buckets
+from multiagent_bridge.adapters.sqlite.conversations import Conversations
+from multiagent_bridge.adapters.sqlite.invites import Invites
+from multiagent_bridge.adapters.sqlite.journal import Journal
+from multiagent_bridge.adapters.sqlite.messages import Messages
+from multiagent_bridge.adapters.sqlite.sessions import Sessions
+from multiagent_bridge.adapters.sqlite.statements import Statements
+
+
+class SqliteTx:
+    """The nouns over one run of statements. Their methods are coroutines that never suspend."""
+
+    __slots__ = ("bindings", "buckets", "conversations", "invites", "journal", "messages", "sessions")
+
+    def __init__(self, run: Statements) -> None:
+        self.conversations = Conversations(run)
+        self.sessions = Sessions(run)
+        self.messages = Messages(run)
+        self.invites = Invites(run)
+        self.bindings = Bindings(run)
+        self.journal = Journal(run)
+        self.buckets = Buckets(run)

@@ -1,0 +1,143 @@
+"""The state directory: ours alone, 0700, files 0600, nothing in it a link planted by somebody else (SPEC section 1)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from multiagent_bridge.errors import Unavailable
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def prepared(home: Path) -> Path:
+    """Create the state directory if need be and check that it is safe. Returns its real path.
+
+    Raises Unavailable when it is a link, not a directory, not ours, open to others, or cannot be made.
+    """
+    try:
+        home.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        found = home.lstat()
+    except OSError as error:
+        raise Unavailable(f"the state directory {home} cannot be used: {_reason(error)}", "set MAB_HOME") from error
+    if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode):
+        raise Unavailable(
+            f"the state directory {home} is a link or not a directory", "set MAB_HOME to a real directory"
+        )
+    if found.st_uid != os.geteuid():
+        raise Unavailable(f"the state directory {home} belongs to another user", "set MAB_HOME to one of your own")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        home.chmod(DIRECTORY_MODE)
+    return home.resolve()
+
+
+def opened(path: Path, flags: int) -> int:
+    """Open a file of the state directory without following a link; created 0600. Raises Unavailable."""
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise Unavailable(
+                f"{path} is a link, which nothing of ours is", "look who planted it, then remove it"
+            ) from error
+        raise Unavailable(f"{path} cannot be opened: {_reason(error)}", "mab doctor") from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink > 1:
+        os.close(handle)
+        raise Unavailable(f"{path} is not a plain file of ours", "look who planted it, then remove it")
+    return handle
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the exclusive lock of the file at `path`; waits for it."""
+    handle = opened(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def try_lock(path: Path) -> int | None:
+    """Take the exclusive lock of the file at `path` for as long as the returned handle is open; None when another has it."""
+    handle = opened(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def read_secret(path: Path) -> bytes | None:
+    """The bytes of a secret file, None when there is none. Raises Unavailable when others may read it."""
+    if not os.path.lexists(path):
+        return None
+    handle = opened(path, os.O_RDONLY)
+    try:
+        if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
+            raise Unavailable(f"{path} is open to other users", f"chmod 600 {path}, then rotate what it protects")
+        return os.read(handle, 4096)
+    finally:
+        os.close(handle)
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a new 0600 file whole or not at all, and only where there is none. Raises Unavailable."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(draft, path, follow_symlinks=False)
+    except FileExistsError as error:
+        raise Unavailable(f"{path} exists already", "nothing was overwritten") from error
+    finally:
+        draft.unlink()
+
+
+def master_key(home: Path, given: str | None) -> bytes:
+    """The master key: `given` (64 hex characters, or `file:PATH`), else master.key in the state directory, made once."""
+    if given and not given.startswith("file:"):
+        return _from_hex(given.encode(), "MAB_MASTER_KEY")
+    path = Path(given[5:]) if given else home / "master.key"
+    with locked(home / "master.lock"):
+        content = read_secret(path)
+        if content is None and given:
+            raise Unavailable(f"the master key file {path} is missing", "restore it: nothing can be read without it")
+        if content is None and _has_history(home):
+            raise Unavailable(
+                "the database is there but its master.key is missing",
+                f"restore {path}: nothing can be read without it; or move bridge.db away to start anew",
+            )
+        if content is None:
+            content = secrets.token_hex(32).encode() + b"\n"
+            write_secret(path, content)
+    return _from_hex(content, str(path))
+
+
+def _has_history(home: Path) -> bool:
+    database = home / "bridge.db"
+    return database.exists() and database.stat().st_size > 0
+
+
+def _from_hex(content: bytes, source: str) -> bytes:
+    try:
+        return bytes.fromhex(content.decode("ascii").strip())
+    except ValueError as error:
+        raise Unavailable(f"the master key in {source} is not 64 hex characters", "restore it from a backup") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,350 @@
+"""Conversations: open one, join it, see them, renew and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, NotFound, Refused
+from multiagent_bridge.guard import access, text
+from multiagent_bridge.guard.redact import Redacted
+from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller, Credentials
+from multiagent_bridge.model.conversations import Conversation, Invite
+from multiagent_bridge.model.journal import microseconds_to_iso
+from multiagent_bridge.model.limits import SECOND, Limits
+from multiagent_bridge.model.sessions import Session, session_name
+from multiagent_bridge.ports import Ids, Keys, Tx
+from multiagent_bridge.services.gate import Gate, Standing, Ticket
+from multiagent_bridge.services.journal import Journal
+
+Fields = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    conversation: Conversation
+    sessions: Sequence[Session]
+    tokens: Sequence[str]
+    invites: Sequence[str | None]
+
+    def fields(self) -> Fields:
+        """The result of `create_conversation` (SPEC section 2); the creator's own session needs no invite."""
+        seats = zip(self.sessions, self.invites, strict=True)
+        return {
+            "conversation_id": self.conversation.id,
+            "session_id": self.sessions[0].id,
+            **{f"session_{s.id}_token": t for s, t in zip(self.sessions, self.tokens, strict=True)},
+            "sessions": [{"session_id": s.id, "role": s.role, "invite": invite} for s, invite in seats],
+            "expires_at": microseconds_to_iso(self.conversation.expires_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One conversation as one of its sessions sees it."""
+
+    conversation: Conversation
+    session: Session
+    partners: Sequence[Session]
+
+    def fields(self) -> Fields:
+        """One row of `list_conversations`, and with its credentials the result of `join_conversation`."""
+        return {
+            "conversation_id": self.conversation.id,
+            "session_id": self.session.id,
+            "role": self.session.role,
+            "partners": [{"session_id": p.id, "role": p.role} for p in self.partners],
+            "unread": self.session.unread,
+            "expires_at": microseconds_to_iso(self.conversation.expires_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    agent: str
+    places: Sequence[Place]
+
+    def fields(self) -> Fields:
+        return {"agent": self.agent, "conversations": [place.fields() for place in self.places]}
+
+
+class Conversations:
+    def __init__(
+        self,
+        gate: Gate,
+        journal: Journal,
+        keys: Keys,
+        ids: Ids,
+        redact: Callable[[str], Redacted],
+        limits: Limits,
+    ) -> None:
+        self._gate = gate
+        self._journal = journal
+        self._keys = keys
+        self._ids = ids
+        self._redact = redact
+        self._limits = limits
+
+    async def create(
+        self,
+        caller: Caller,
+        my_role: object,
+        partner_role: object,
+        more_roles: object = None,
+        ttl_seconds: object = None,
+    ) -> Created:
+        """Open a conversation with one session a role; the caller is bound to `a`.
+
+        Raises Invalid for a role that is not 3 to 100 plain characters, TooFast when opening too many.
+        """
+        nobody = NO_CREDENTIALS
+        try:
+            roles = self._roles(my_role, partner_role, more_roles)
+            seconds = self._lifetime(ttl_seconds)
+        except BridgeError as refusal:
+            raise await self._gate.refuse(caller, nobody, "conversation.create", refusal) from refusal
+
+        async def opened(tx: Tx, now: int, ticket: Ticket) -> Created:
+            conversation_id = self._ids.conversation()
+            ticket.conversation = conversation_id
+            conversation = Conversation(
+                conversation_id, now, now + seconds * SECOND, self._keys.new_key(conversation_id)
+            )
+            await tx.conversations.add(conversation)
+            sessions = [Session(conversation_id, session_name(i), role) for i, role in enumerate(roles)]
+            for session in sessions:
+                await tx.sessions.add(session)
+            first = replace(sessions[0], status="working", last_heartbeat=now)
+            if not caller.operator:
+                await tx.sessions.heartbeat(conversation_id, first.id, now)
+                await self._gate.bind(tx, caller, conversation_id, first, now)
+                ticket.session, ticket.authenticated = first.id, True
+            invites: list[str | None] = [None]
+            for session in sessions[1:]:
+                invites.append(await self._invited(tx, session, now, conversation.expires_at))
+            facts = {"sessions": len(sessions), "seconds": seconds}
+            await self._journal.record(tx, ticket, now, "conversation.create", conversation_id, facts)
+            tokens = [self._keys.token(conversation_id, s.id, s.generation) for s in sessions]
+            return Created(conversation, [first, *sessions[1:]], tokens, invites)
+
+        key = f"{caller.agent}:create"
+        return await self._gate.knock(caller, nobody, "conversation.create", key, self._limits.creations, opened)
+
+    async def join(self, caller: Caller, given: Credentials, invite: object = None) -> Place:
+        """Take up a session by invite code (once) or credentials, and bind the connection to it.
+
+        Raises NotAllowed for a code or credentials that open nothing, Refused for an expired conversation or a
+        connection that already is somebody else in it.
+        """
+        if invite is None:
+            return await self._gate.enter(caller, given, "conversation.join", self._limits.reads, self._seated)
+        if not isinstance(invite, str) or given.token:
+            invalid = Invalid("pass either an invite or the three credentials", "an invite is text such as abcde-12345")
+            raise await self._gate.refuse(caller, given, "conversation.join", invalid) from None
+        digest = self._keys.code_digest(normal_code(invite))
+
+        async def by_code(tx: Tx, now: int, ticket: Ticket) -> Place:
+            taken = await tx.invites.take(digest)
+            session = await tx.sessions.get(taken.conversation_id, taken.session_id) if taken else None
+            conversation = await tx.conversations.get(taken.conversation_id) if taken else None
+            if taken is None or session is None or conversation is None or now >= taken.expires_at:
+                raise NotAllowed(
+                    "that invite opens nothing",
+                    "it works once and for minutes; the owner makes a new one with: mab invite CONV SESSION",
+                    authentication="failed",
+                )
+            ticket.conversation, ticket.session = conversation.id, session.id
+            if conversation.expired(now):
+                raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation.id}")
+            if access.contradicts(await tx.bindings.of(caller.agent), Credentials(conversation.id, session.id)):
+                raise Refused(
+                    "this connection is bound to another session of that conversation", "join from another connection"
+                )
+            ticket.authenticated = True
+            await tx.sessions.heartbeat(conversation.id, session.id, now)
+            return await self._seated(Standing(tx, now, conversation, session, ticket, self._journal))
+
+        return await self._gate.knock(
+            caller, given, "conversation.join", f"{caller.peer}:join", self._limits.invites, by_code
+        )
+
+    async def _seated(self, me: Standing) -> Place:
+        if not me.ticket.caller.operator:
+            await self._gate.bind(me.tx, me.ticket.caller, me.conversation.id, me.session, me.now)
+        await me.record("conversation.join", me.session.id)
+        return Place(me.conversation, me.session, await partners(me.tx, me.session))
+
+    async def list(self, caller: Caller, given: Credentials = NO_CREDENTIALS) -> Places:
+        """The caller's live conversations, and the one it gave a token for. An operator is shown every one, as `a`."""
+
+        async def listed(tx: Tx, now: int, ticket: Ticket) -> Places:
+            seats: dict[tuple[str, str], None] = {}
+            if caller.operator:
+                seats = {(c.id, "a"): None for c in await tx.conversations.list()}
+            else:
+                for agent in filter(None, (caller.agent, caller.alias)):
+                    seats |= {(b.conversation_id, b.session_id): None for b in await tx.bindings.of(agent)}
+                if given.token:
+                    conversation, session = await self._gate.standing(tx, caller, given, now)
+                    seats[conversation.id, session.id] = None
+            places = []
+            for conversation_id, session_id in seats:
+                found = await tx.conversations.get(conversation_id)
+                mine = await tx.sessions.get(conversation_id, session_id)
+                if found and mine and (caller.operator or not found.expired(now)):
+                    places.append(Place(found, mine, await partners(tx, mine)))
+            return Places(caller.name, places)
+
+        key = f"{caller.agent}:list"
+        return await self._gate.knock(caller, given, "conversation.list", key, self._limits.reads, listed)
+
+    async def show(self, caller: Caller, conversation_id: str) -> tuple[Conversation, Sequence[Session]]:
+        """The conversation and its sessions, for its owner. Raises NotFound."""
+
+        async def shown(tx: Tx, now: int, ticket: Ticket) -> tuple[Conversation, Sequence[Session]]:
+            conversation = await self._existing(tx, ticket, conversation_id)
+            return conversation, await tx.sessions.of(conversation_id)
+
+        return await self._gate.own(caller, "conversation.show", shown)
+
+    async def tokens(self, caller: Caller, conversation_id: str) -> Sequence[tuple[Session, str]]:
+        """Every session with its current token, for the owner; the showing itself is an entry. Raises NotFound."""
+
+        async def shown(tx: Tx, now: int, ticket: Ticket) -> Sequence[tuple[Session, str]]:
+            await self._existing(tx, ticket, conversation_id)
+            await self._journal.record(tx, ticket, now, "token.show", conversation_id)
+            sessions = await tx.sessions.of(conversation_id)
+            return [(s, self._keys.token(conversation_id, s.id, s.generation)) for s in sessions if not s.revoked]
+
+        return await self._gate.own(caller, "token.show", shown)
+
+    async def invite(self, caller: Caller, conversation_id: str, session_id: str) -> str:
+        """A new one-time code for the session. Raises NotFound, and Refused once the conversation has expired."""
+
+        async def invited(tx: Tx, now: int, ticket: Ticket) -> str:
+            conversation = await self._existing(tx, ticket, conversation_id)
+            session = await self._member(tx, conversation_id, session_id)
+            if conversation.expired(now):
+                raise Refused("the conversation has expired", f"mab extend {conversation_id}")
+            if session.revoked:
+                raise Refused(
+                    "that session is revoked", f"mab rotate {conversation_id} {session_id} gives it a new token"
+                )
+            await self._journal.record(tx, ticket, now, "invite.create", session_id)
+            return await self._invited(tx, session, now, conversation.expires_at)
+
+        return await self._gate.own(caller, "invite.create", invited)
+
+    async def rotate(
+        self, caller: Caller, conversation_id: str, session_id: str | None
+    ) -> Sequence[tuple[Session, str]]:
+        """End the tokens, invites and bindings of one session, or of all, and return the new tokens. Raises NotFound."""
+
+        async def rotated(tx: Tx, now: int, ticket: Ticket) -> Sequence[tuple[Session, str]]:
+            fresh = []
+            for session in await self._chosen(tx, ticket, conversation_id, session_id):
+                generation = await tx.sessions.rotate(conversation_id, session.id)
+                await self._journal.record(tx, ticket, now, "token.rotate", session.id, {"generation": generation})
+                fresh.append(
+                    (replace(session, generation=generation), self._keys.token(conversation_id, session.id, generation))
+                )
+            return fresh
+
+        return await self._gate.own(caller, "token.rotate", rotated)
+
+    async def revoke(self, caller: Caller, conversation_id: str, session_id: str | None) -> Sequence[Session]:
+        """End the tokens, invites and bindings of one session, or of all; `rotate` brings a session back. Raises NotFound."""
+
+        async def revoked(tx: Tx, now: int, ticket: Ticket) -> Sequence[Session]:
+            sessions = await self._chosen(tx, ticket, conversation_id, session_id)
+            for session in sessions:
+                await tx.sessions.revoke(conversation_id, session.id)
+                await self._journal.record(tx, ticket, now, "token.revoke", session.id)
+            return sessions
+
+        return await self._gate.own(caller, "token.revoke", revoked)
+
+    async def extend(self, caller: Caller, conversation_id: str, seconds: int | None) -> Conversation:
+        """Let it live `seconds` from now (default: a whole lifetime), expired or not. Raises NotFound, Invalid."""
+        lifetime = self._lifetime(seconds)
+
+        async def extended(tx: Tx, now: int, ticket: Ticket) -> Conversation:
+            conversation = await self._existing(tx, ticket, conversation_id)
+            until = now + lifetime * SECOND
+            await tx.conversations.extend(conversation_id, until)
+            await self._journal.record(tx, ticket, now, "conversation.extend", conversation_id, {"seconds": lifetime})
+            return replace(conversation, expires_at=until)
+
+        return await self._gate.own(caller, "conversation.extend", extended)
+
+    async def cleanup(self, caller: Caller, older_than: int) -> Sequence[Conversation]:
+        """Erase conversations that expired more than `older_than` seconds ago, their keys with them; the journal stays."""
+
+        async def cleaned(tx: Tx, now: int, ticket: Ticket) -> Sequence[Conversation]:
+            gone = [c for c in await tx.conversations.list() if c.expires_at <= now - older_than * SECOND]
+            for conversation in gone:
+                await tx.conversations.remove(conversation.id)
+                facts = {"messages": conversation.messages}
+                await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
+            await tx.invites.sweep(now)
+            return gone
+
+        return await self._gate.own(caller, "conversation.erase", cleaned)
+
+    async def _invited(self, tx: Tx, session: Session, now: int, expires_at: int) -> str:
+        code = self._ids.invite()
+        until = min(now + self._limits.invite_seconds * SECOND, expires_at)
+        await tx.invites.add(
+            Invite(self._keys.code_digest(normal_code(code)), session.conversation_id, session.id, until)
+        )
+        return code
+
+    async def _existing(self, tx: Tx, ticket: Ticket, conversation_id: str) -> Conversation:
+        conversation = await tx.conversations.get(conversation_id)
+        if conversation is None:
+            raise NotFound("no such conversation", "mab list shows them")
+        ticket.conversation = conversation_id
+        return conversation
+
+    async def _member(self, tx: Tx, conversation_id: str, session_id: str) -> Session:
+        session = await tx.sessions.get(conversation_id, session_id)
+        if session is None:
+            raise NotFound("no such session in that conversation", f"mab show {conversation_id}")
+        return session
+
+    async def _chosen(self, tx: Tx, ticket: Ticket, conversation_id: str, session_id: str | None) -> Sequence[Session]:
+        await self._existing(tx, ticket, conversation_id)
+        if session_id is None:
+            return await tx.sessions.of(conversation_id)
+        return [await self._member(tx, conversation_id, session_id)]
+
+    def _roles(self, my_role: object, partner_role: object, more_roles: object) -> Sequence[str]:
+        more = [more_roles] if isinstance(more_roles, str) else more_roles or []
+        if not isinstance(more, (list, tuple)):
+            raise Invalid("more_roles must be a list", 'pass a list of roles, such as ["reviewer"]')
+        if len(more) + 2 > self._limits.sessions:
+            raise Invalid(f"{len(more) + 2} sessions are too many", f"at most {self._limits.sessions}")
+        named: Sequence[tuple[str, object]] = [
+            ("my_role", my_role),
+            ("partner_role", partner_role),
+            *(("more_roles", role) for role in more),
+        ]
+        return [
+            self._redact(text.line(name, role, self._limits.role_min, self._limits.role_max)).text
+            for name, role in named
+        ]
+
+    def _lifetime(self, seconds: object) -> int:
+        if seconds is None:
+            return self._limits.conversation_seconds
+        return text.whole("ttl_seconds", seconds, 1, self._limits.conversation_seconds_max)
+
+
+async def partners(tx: Tx, session: Session) -> Sequence[Session]:
+    """Every other session of the conversation."""
+    return [other for other in await tx.sessions.of(session.conversation_id) if other.id != session.id]
+
+
+def normal_code(code: str) -> str:
+    """An invite code as typed by a person: case and dashes do not count."""
+    return code.strip().lower().replace("-", "").replace(" ", "")

@@ -1,0 +1,265 @@
+"""The door: every request is authenticated, limited and allowed here, and every refusal leaves an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from multiagent_bridge.errors import BridgeError, Fact, NotFound, Refused, TooFast, Unavailable
+from multiagent_bridge.guard import access, rate
+from multiagent_bridge.model.callers import Caller, Credentials
+from multiagent_bridge.model.conversations import Binding, Conversation
+from multiagent_bridge.model.limits import SECOND, Limits, Window
+from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.ports import Clock, Keys, Meter, Store, Tx
+from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.presence import Presence
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What is known of one request while it is judged: enough to name it in the journal if it is refused."""
+
+    caller: Caller
+    action: str
+    started: int
+    conversation: str = ""
+    session: str = ""
+    authenticated: bool = False
+
+    @property
+    def actor(self) -> str:
+        if self.authenticated and not self.caller.operator:
+            return f"session {self.conversation}/{self.session}"
+        return self.caller.label
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An admitted request: a transaction, the instant it counts as, and who asks for which session."""
+
+    tx: Tx
+    now: int
+    conversation: Conversation
+    session: Session
+    ticket: Ticket
+    journal: Journal
+
+    async def record(
+        self, action: str, target: str = "", facts: Mapping[str, Fact] | None = None, digest: str = ""
+    ) -> None:
+        """Write the entry of what this request does, in its own transaction."""
+        await self.journal.record(self.tx, self.ticket, self.now, action, target, facts or {}, digest)
+
+
+class Gate:
+    """`enter` for what a session does, `knock` for what a connection does without one, `own` for the owner's acts."""
+
+    def __init__(
+        self, store: Store, clock: Clock, keys: Keys, meter: Meter, journal: Journal, presence: Presence, limits: Limits
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+        self._meter = meter
+        self._journal = journal
+        self._presence = presence
+        self._limits = limits
+
+    async def enter(
+        self,
+        caller: Caller,
+        given: Credentials,
+        action: str,
+        windows: Sequence[Window],
+        verb: Callable[[Standing], Awaitable[T]],
+    ) -> T:
+        """Run `verb` as the session that `given` or the caller's bindings name.
+
+        Raises NotAllowed (wrong credentials), Refused (expired), TooFast (a limit, or too many failures), Invalid, and what `verb` raises.
+        """
+
+        async def admitted(tx: Tx, ticket: Ticket) -> T:
+            now = self._clock.now()
+            conversation, session = await self._authenticated(tx, given, ticket, now)
+            if not caller.operator:
+                kind = "write" if windows is self._limits.writes else "read"
+                await self.limit(tx, f"{session.conversation_id}/{session.id}:{kind}", windows, now)
+                await tx.sessions.heartbeat(conversation.id, session.id, now)
+            return await verb(Standing(tx, now, conversation, session, ticket, self._journal))
+
+        return await self._through(caller, given, action, admitted)
+
+    async def knock(
+        self,
+        caller: Caller,
+        given: Credentials,
+        action: str,
+        key: str,
+        windows: Sequence[Window],
+        verb: Callable[[Tx, int, Ticket], Awaitable[T]],
+    ) -> T:
+        """Run `verb` for a connection that needs no session for it, charged to the bucket `key`."""
+
+        async def admitted(tx: Tx, ticket: Ticket) -> T:
+            now = self._clock.now()
+            if not caller.operator:
+                await self.limit(tx, key, windows, now)
+            return await verb(tx, now, ticket)
+
+        return await self._through(caller, given, action, admitted)
+
+    async def own(self, caller: Caller, action: str, verb: Callable[[Tx, int, Ticket], Awaitable[T]]) -> T:
+        """Run `verb` for the owner of the state directory. Raises Refused for anyone else."""
+
+        async def admitted(tx: Tx, ticket: Ticket) -> T:
+            if not caller.operator:
+                raise Refused("only the owner of the state directory may do this", "ask the person at the terminal")
+            return await verb(tx, self._clock.now(), ticket)
+
+        return await self._through(caller, Credentials(), action, admitted)
+
+    async def refuse(self, caller: Caller, given: Credentials, action: str, refusal: BridgeError) -> BridgeError:
+        """Write the entry of a request refused before any transaction (its words were invalid). Returns what to raise."""
+        ticket = Ticket(caller, action, self._clock.monotonic())
+        if not caller.operator:
+            try:
+                await self._store.read(lambda tx: self._authenticated(tx, given, ticket, self._clock.now()))
+            except BridgeError as failed:
+                # who is not admitted learns nothing about the words it used
+                refusal = failed
+        return await self._refused(ticket, given, refusal)
+
+    async def limit(self, tx: Tx, key: str, windows: Sequence[Window], now: int) -> None:
+        """Charge one act. Raises TooFast naming the limit and when to try again."""
+        wait = await self._meter.charge(tx, key, windows, now)
+        if wait:
+            seconds = max(1, -(-wait // SECOND))
+            raise TooFast(
+                f"over the limit of {rate.fullest(windows, wait)}",
+                f"try again in {seconds} s",
+                retry_after=seconds,
+            )
+
+    async def standing(self, tx: Tx, caller: Caller, given: Credentials, now: int) -> tuple[Conversation, Session]:
+        """Authenticate inside somebody else's transaction, without charge or heartbeat."""
+        return await self._authenticated(tx, given, Ticket(caller, "", self._clock.monotonic()), now)
+
+    async def _through(
+        self,
+        caller: Caller,
+        given: Credentials,
+        action: str,
+        admitted: Callable[[Tx, Ticket], Awaitable[T]],
+    ) -> T:
+        ticket = Ticket(caller, action, self._clock.monotonic())
+        try:
+            return await self._store.write(lambda tx: admitted(tx, ticket))
+        except Unavailable:
+            raise
+        except BridgeError as refusal:
+            refused = await self._refused(ticket, given, refusal)
+            if refused is refusal:
+                raise
+            raise refused from refusal
+
+    async def _refused(self, ticket: Ticket, given: Credentials, refusal: BridgeError) -> BridgeError:
+        """Write the refusal down and count it if it was a failed authentication. Returns the error to raise."""
+
+        async def written(tx: Tx) -> BridgeError:
+            now = self._clock.now()
+            outcome = refusal
+            if refusal.facts.get("authentication") == "failed":
+                wait = await self._meter.charge(tx, f"{ticket.caller.peer}:failed", self._limits.failures, now)
+                if wait:
+                    seconds = max(1, -(-wait // SECOND))
+                    outcome = TooFast(
+                        "too many failed authentications", f"try again in {seconds} s", retry_after=seconds
+                    )
+            if ticket.authenticated and not ticket.caller.operator:
+                await tx.sessions.heartbeat(ticket.conversation, ticket.session, now)
+            await self._journal.refusal(tx, ticket, now, access.conversation_shown(given), outcome)
+            return outcome
+
+        return await self._store.write(written)
+
+    async def _authenticated(
+        self, tx: Tx, given: Credentials, ticket: Ticket, now: int
+    ) -> tuple[Conversation, Session]:
+        caller = ticket.caller
+        if caller.operator:
+            return await self._owned(tx, given, ticket)
+        if given.token:
+            conversation, session = await self._by_token(tx, caller, given)
+        else:
+            conversation, session = await self._by_binding(tx, caller, given, now)
+        ticket.conversation, ticket.session, ticket.authenticated = conversation.id, session.id, True
+        if conversation.expired(now):
+            raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation.id}")
+        return conversation, session
+
+    async def _by_token(self, tx: Tx, caller: Caller, given: Credentials) -> tuple[Conversation, Session]:
+        found = None
+        if access.wellformed(given):
+            found = await tx.sessions.get(given.conversation_id or "", given.session_id or "")
+        wanted = self._keys.token(
+            found.conversation_id if found else "conv_", found.id if found else "a", found.generation if found else 0
+        )
+        if not access.same(given.token or "", wanted) or found is None or found.revoked:
+            raise access.refusal()
+        if access.contradicts(await tx.bindings.of(caller.agent), given):
+            raise Refused(
+                "this connection is bound to another session of that conversation",
+                "leave the credentials out, or use another connection",
+            )
+        conversation = await tx.conversations.get(found.conversation_id)
+        if conversation is None:
+            raise access.refusal()
+        return conversation, found
+
+    async def _by_binding(self, tx: Tx, caller: Caller, given: Credentials, now: int) -> tuple[Conversation, Session]:
+        mine = access.agreeing(await tx.bindings.of(caller.agent), given)
+        inherited = not mine and bool(caller.alias)
+        if inherited:
+            mine = [b for b in access.agreeing(await tx.bindings.of(caller.alias), given) if await self._free(tx, b)]
+        live = []
+        for binding in mine:
+            conversation = await tx.conversations.get(binding.conversation_id)
+            if conversation is not None:
+                live.append((binding, conversation))
+        current = [pair for pair in live if not pair[1].expired(now)] or live
+        chosen = access.only([binding for binding, _ in current], given)
+        conversation = next(c for b, c in current if b is chosen)
+        session = await tx.sessions.get(chosen.conversation_id, chosen.session_id)
+        if session is None:
+            raise NotFound("the session is gone", "create or join a conversation again")
+        if inherited:
+            await self.bind(tx, caller, conversation.id, session, now)
+        return conversation, session
+
+    async def _free(self, tx: Tx, binding: Binding) -> bool:
+        """Whether no other live connection acts as that session: only then may a namesake take it up again."""
+        holders = await tx.bindings.holders(binding.conversation_id, binding.session_id)
+        return not any(self._presence.live(holder) for holder in holders)
+
+    async def bind(self, tx: Tx, caller: Caller, conversation_id: str, session: Session, now: int) -> None:
+        """Bind the connection, and its name if it has one, to the session."""
+        binding = Binding(caller.agent, conversation_id, session.id, session.generation, now)
+        if caller.agent:
+            await tx.bindings.bind(binding)
+        if caller.alias:
+            await tx.bindings.bind(replace(binding, agent=caller.alias))
+
+    async def _owned(self, tx: Tx, given: Credentials, ticket: Ticket) -> tuple[Conversation, Session]:
+        conversation = await tx.conversations.get(given.conversation_id or "")
+        if conversation is None:
+            raise NotFound("no such conversation", "mab list shows them")
+        ticket.conversation = conversation.id
+        session = await tx.sessions.get(conversation.id, given.session_id or "a")
+        if session is None:
+            raise NotFound("no such session in that conversation", f"mab show {conversation.id}")
+        ticket.session = session.id
+        return conversation, session

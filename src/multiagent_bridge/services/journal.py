@@ -1,0 +1,227 @@
+"""The audit journal as services write, read, vouch for and verify it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from multiagent_bridge.errors import BridgeError, Fact
+from multiagent_bridge.guard.redact import Redacted
+from multiagent_bridge.model.callers import Caller
+from multiagent_bridge.model.checkpoints import Checkpoint, sign, verify
+from multiagent_bridge.model.journal import Draft, Entry, Head, Verifier
+from multiagent_bridge.model.limits import Limits
+from multiagent_bridge.ports import Clock, Keys, Store, Tx
+
+ORIGIN = "multiagent-bridge/journal"
+"""First line of every checkpoint (C2SP tlog-checkpoint)."""
+
+PAGE = 1000
+"""Entries read in one transaction."""
+
+
+class Request(Protocol):
+    """What the journal must know of a request."""
+
+    caller: Caller
+    action: str
+    started: int
+    conversation: str
+    session: str
+
+    @property
+    def actor(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A journal that verifies: how far, and what vouches for it."""
+
+    size: int
+    root: bytes
+    checkpoints: int
+    last_checkpoint: int
+
+
+class Journal:
+    def __init__(
+        self, store: Store, clock: Clock, keys: Keys, redact: Callable[[str], Redacted], limits: Limits
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+        self._redact = redact
+        self._limits = limits
+
+    async def record(
+        self,
+        tx: Tx,
+        request: Request,
+        now: int,
+        action: str,
+        target: str = "",
+        facts: Mapping[str, Fact] | None = None,
+        digest: str = "",
+    ) -> Entry:
+        """Write the entry of an act that is done, in the transaction that does it."""
+        return await self.append(
+            tx,
+            Draft(
+                at=now,
+                conversation=request.conversation,
+                session=request.session,
+                actor=request.actor,
+                action=action,
+                target=target,
+                latency_us=max(0, self._clock.monotonic() - request.started),
+                facts=_whole(facts or {}),
+                digest=digest,
+            ),
+        )
+
+    async def refusal(self, tx: Tx, request: Request, now: int, conversation: str, error: BridgeError) -> Entry:
+        """Write the entry of a request that was refused. What it quotes of the request's words is redacted first."""
+        return await self.append(
+            tx,
+            Draft(
+                at=now,
+                conversation=request.conversation or conversation,
+                session=request.session,
+                actor=request.actor,
+                action=request.action,
+                outcome="refused",
+                code=error.code,
+                latency_us=max(0, self._clock.monotonic() - request.started),
+                facts={"reason": self._safe(error.sentence)},
+            ),
+        )
+
+    async def append(self, tx: Tx, draft: Draft) -> Entry:
+        """Chain one entry; every so many entries a signed checkpoint goes with it."""
+        entry, head = await tx.journal.append(draft)
+        if head.size % self._limits.checkpoint_entries == 0:
+            await tx.journal.add_checkpoint(head.size, self._signed(head))
+        return entry
+
+    async def refused(self, caller: Caller, action: str, error: BridgeError) -> None:
+        """Write down what a connection was refused before it named a session."""
+
+        async def written(tx: Tx) -> None:
+            now = self._clock.now()
+            draft = Draft(
+                at=now,
+                conversation="",
+                session="",
+                actor=caller.label,
+                action=action,
+                outcome="refused",
+                code=error.code,
+                facts={"reason": self._safe(error.sentence)},
+            )
+            await self.append(tx, draft)
+
+        await self._store.write(written)
+
+    async def note(
+        self, caller: Caller, action: str, target: str = "", facts: Mapping[str, Fact] | None = None
+    ) -> Entry:
+        """Write down an act that changes nothing else, such as an export."""
+
+        async def written(tx: Tx) -> Entry:
+            draft = Draft(
+                at=self._clock.now(),
+                conversation="",
+                session="",
+                actor=caller.label,
+                action=action,
+                target=target,
+                facts=_whole(facts or {}),
+            )
+            return await self.append(tx, draft)
+
+        return await self._store.write(written)
+
+    async def entries(self, after: int = 0, limit: int = PAGE, conversation_id: str | None = None) -> Sequence[Entry]:
+        """Entries above `after`, in order."""
+        return await self._store.read(lambda tx: tx.journal.entries(after, limit, conversation_id))
+
+    async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        """The last `limit` entries (of one conversation), oldest first."""
+        return await self._store.read(lambda tx: tx.journal.newest(limit, conversation_id))
+
+    async def head(self) -> Head:
+        return await self._store.read(lambda tx: tx.journal.head())
+
+    async def checkpoint(self) -> str:
+        """Sign what the journal is now and keep the note. Returns it: to be kept where nobody here can reach it."""
+
+        async def signed(tx: Tx) -> str:
+            head = await tx.journal.head()
+            note = self._signed(head)
+            if head.size and all(size != head.size for size, _ in await tx.journal.checkpoints()):
+                await tx.journal.add_checkpoint(head.size, note)
+            return note
+
+        return await self._store.write(signed)
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Every stored line as it lies there, in order, up to where the journal ended at the first look."""
+        head = await self.head()
+        async for line in self._stored(head.size):
+            yield line
+
+    async def verify(self, kept: Sequence[str] = ()) -> Verified:
+        """Check every stored line, link, checkpoint and the head; `kept` are checkpoint notes from elsewhere.
+
+        Raises Tampered naming the first wrong entry.
+        """
+        head, notes = await self._store.read(_head_and_notes)
+        signed = [self._checked(note) for _, note in notes]
+        verifier = Verifier(checkpoints=[*signed, *(self._checked(note) for note in kept)])
+        async for line in self._stored(head.size):
+            verifier.feed(line)
+        reached = verifier.finish(head)
+        return Verified(reached.size, reached.root(), len(signed), max((c.size for c in signed), default=0))
+
+    @property
+    def verifier_key(self) -> str:
+        """What checks our checkpoints, in C2SP form."""
+        return self._keys.verifier_key
+
+    async def _stored(self, size: int) -> AsyncIterator[str]:
+        """Stored lines, those beyond the head at the start left out, in the order of their numbers."""
+        after, seen = 0, 0
+        while seen < size and (page := await self._page(after)):
+            for _, line in page[: size - seen]:
+                yield line
+            seen += len(page)
+            after = page[-1][0]
+
+    async def _page(self, after: int) -> Sequence[tuple[int, str]]:
+        return await self._store.read(lambda tx: tx.journal.lines(after, PAGE))
+
+    def _signed(self, head: Head) -> str:
+        return sign(
+            Checkpoint(ORIGIN, head.size, head.root()), self._keys.signer, self._keys.public_key, self._keys.sign
+        )
+
+    def _checked(self, note: str) -> Checkpoint:
+        return verify(
+            note, self._keys.verifier_key, lambda _, signature, message: self._keys.verify(message, signature)
+        )
+
+    def _safe(self, sentence: str) -> str:
+        try:
+            return str(self._redact(sentence).text)
+        except BridgeError:
+            return "withheld: it could not be checked for secrets"
+
+
+async def _head_and_notes(tx: Tx) -> tuple[Head, Sequence[tuple[int, str]]]:
+    return await tx.journal.head(), await tx.journal.checkpoints()
+
+
+def _whole(facts: Mapping[str, Fact]) -> dict[str, str | int | bool | None]:
+    """Facts as the journal's format has them: no fractions."""
+    return {name: round(value) if isinstance(value, float) else value for name, value in facts.items()}

@@ -1,0 +1,421 @@
+"""Messages: send, check, confirm or give back, look back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+
+from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Tampered
+from multiagent_bridge.guard import text
+from multiagent_bridge.guard.redact import Redacted
+from multiagent_bridge.model.callers import Caller, Credentials
+from multiagent_bridge.model.conversations import Conversation
+from multiagent_bridge.model.limits import SECOND, Limits
+from multiagent_bridge.model.mail import Asked, Letter, Mail, Outgoing, Sent
+from multiagent_bridge.model.messages import ACTION_TYPES, DEFAULT_ACTION_TYPE, Delivery, Message
+from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.ports import Bell, Clock, Keys, Store, Tx
+from multiagent_bridge.services.gate import Gate, Standing, Ticket
+from multiagent_bridge.services.journal import Journal
+
+Progress = Callable[[float], Awaitable[None]]
+
+TICK_SECONDS = 5.0
+"""How often a waiting call shows progress: clients' idle timers start again at each (notes/mcp: every 5 to 10 s)."""
+
+SCAN = 500
+"""Messages decrypted in one transaction while searching."""
+
+BIGGEST_ID = 2**53 - 1
+
+
+def inbox(conversation_id: str, session_id: str) -> str:
+    """The bell's topic for one session's mail."""
+    return f"inbox:{conversation_id}/{session_id}"
+
+
+class Messages:
+    def __init__(
+        self,
+        gate: Gate,
+        journal: Journal,
+        store: Store,
+        bell: Bell,
+        clock: Clock,
+        keys: Keys,
+        redact: Callable[[str], Redacted],
+        limits: Limits,
+    ) -> None:
+        self._gate = gate
+        self._journal = journal
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._keys = keys
+        self._redact = redact
+        self._limits = limits
+
+    async def send(
+        self,
+        caller: Caller,
+        given: Credentials,
+        message: object,
+        action_type: object = DEFAULT_ACTION_TYPE,
+        files_involved: object = None,
+        to: object = None,
+        reply_to: object = None,
+        idempotency_key: object = None,
+    ) -> Sent:
+        """Store one redacted message for its recipients, durably, then wake them.
+
+        Raises Invalid (sizes of SPEC section 3, unknown recipients), TooFast, Refused (quota, expiry), NotAllowed,
+        Conflict (the idempotency key stands for another message), Unavailable.
+        """
+        try:
+            out = self._outgoing(message, action_type, files_involved, to, reply_to, idempotency_key)
+        except BridgeError as refusal:
+            raise await self._gate.refuse(caller, given, "message.send", refusal) from refusal
+
+        async def stored(me: Standing) -> tuple[str, Sent]:
+            mine = me.conversation.id
+            recipients = chosen(out.to, me.session, await me.tx.sessions.of(mine))
+            if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
+                return mine, await self._again(me, before, out)
+            self._within_quota(me.conversation, len(out.body))
+            if out.reply_to is not None and await me.tx.messages.get(mine, out.reply_to) is None:
+                raise Invalid(f"there is no message {out.reply_to} to reply to", "leave reply_to out")
+            sent = await self._added(me, out, recipients)
+            facts: dict[str, Fact] = {
+                "message_id": sent.id,
+                "bytes": sent.size,
+                "to": ",".join(recipients),
+                "type": out.action_type,
+                "redactions": ",".join(out.redactions),
+            }
+            await me.record("message.send", f"message {sent.id}", facts, sent.digest)
+            return mine, Sent(sent.id, recipients, out.redactions, me.session.unread)
+
+        mine, sent = await self._gate.enter(caller, given, "message.send", self._limits.writes, stored)
+        for recipient in sent.to:
+            self._bell.ring(inbox(mine, recipient))
+        return sent
+
+    async def check(
+        self,
+        caller: Caller,
+        given: Credentials,
+        claim: str,
+        wait_seconds: object = 0,
+        limit: object = None,
+        ack_through: object = None,
+        auto_ack: object = True,
+        history: object = False,
+        before: object = None,
+        query: object = None,
+        progress: Progress | None = None,
+    ) -> Mail:
+        """New mail, oldest first, waiting up to `wait_seconds` for the first; or, with `history` or `query`, old mail.
+
+        Letters handed over with `auto_ack` stand under `claim`: the caller must `confirm` it once the answer was written
+        and `release` it in every other case, cancellation included. Raises Invalid, NotAllowed, Refused, TooFast, Unavailable.
+        """
+        try:
+            asked = self._asked(wait_seconds, limit, ack_through, auto_ack, history, before, query)
+        except BridgeError as refusal:
+            raise await self._gate.refuse(caller, given, "message.check", refusal) from refusal
+        conversation = ""
+
+        async def first(me: Standing) -> Mail:
+            nonlocal conversation
+            conversation = me.conversation.id
+            if asked.query is not None:
+                return Mail((), me.session.unread, me.conversation.id, me.session.id)
+            return await self._looked(me, asked, claim)
+
+        mail = await self._gate.enter(caller, given, "message.check", self._limits.reads, first)
+        if asked.query is not None:
+            return await self._searched(caller, given, mail, asked)
+        if mail.letters or asked.backwards or not asked.wait_seconds:
+            return mail
+        return await self._waited(caller, given, mail, asked, claim, progress)
+
+    async def _waited(
+        self, caller: Caller, given: Credentials, mail: Mail, asked: Asked, claim: str, progress: Progress | None
+    ) -> Mail:
+        here = Credentials(mail.conversation_id, mail.session_id, given.token)
+        ends = self._clock.monotonic() + int(asked.wait_seconds * SECOND)
+        async with self._bell.listen(inbox(mail.conversation_id, mail.session_id)) as ear:
+            while True:
+                mail = await self._again_looked(caller, here, asked, claim)
+                left = (ends - self._clock.monotonic()) / SECOND
+                if mail.letters or left <= 0:
+                    return mail
+                while not await ear.wait(max(0.0, min(left, TICK_SECONDS))):
+                    left = (ends - self._clock.monotonic()) / SECOND
+                    if left <= 0 or await self._store.read(lambda tx: self._moved(tx, caller, here)):
+                        break
+                    if progress is not None:
+                        await progress(asked.wait_seconds - left)
+
+    async def _moved(self, tx: Tx, caller: Caller, here: Credentials) -> bool:
+        """The look of a tick, without writing: is there mail after all? Raises when the session may no longer read."""
+        _, session = await self._gate.standing(tx, caller, here, self._clock.now())
+        return session.unread > 0
+
+    async def _again_looked(self, caller: Caller, here: Credentials, asked: Asked, claim: str) -> Mail:
+        """Look once more within one admitted call: authenticated again, not charged again."""
+        started = self._clock.monotonic()
+
+        async def look(tx: Tx) -> Mail:
+            now = self._clock.now()
+            conversation, session = await self._gate.standing(tx, caller, here, now)
+            ticket = Ticket(caller, "message.check", started, conversation.id, session.id, authenticated=True)
+            return await self._looked(Standing(tx, now, conversation, session, ticket, self._journal), asked, claim)
+
+        return await self._store.write(look)
+
+    async def _looked(self, me: Standing, asked: Asked, claim: str) -> Mail:
+        """The letters one look finds, marked in the transaction that reads them."""
+        mine, reader = me.conversation.id, me.session.id
+        unread = me.session.unread
+        if asked.ack_through is not None:
+            if await me.tx.messages.ack(mine, reader, asked.ack_through, me.now):
+                await me.record("message.ack", f"message {asked.ack_through}", {"through": asked.ack_through})
+            now_unread = await me.tx.sessions.get(mine, reader)
+            unread = now_unread.unread if now_unread else 0
+        if asked.history:
+            found = await me.tx.messages.history(mine, reader, asked.before, asked.limit)
+        else:
+            stale = me.now - self._limits.claim_seconds * SECOND
+            found = await me.tx.messages.unread(mine, reader, asked.limit, stale)
+        found = fitting(found, self._limits.page_characters, newest=asked.history)
+        if not found:
+            return Mail((), unread, mine, reader)
+        letters = await self._opened(me.tx, me.conversation, found)
+        action = "message.reread" if asked.history else "message.peek"
+        claimed = asked.auto_ack and not asked.history
+        if claimed:
+            await me.tx.messages.claim(mine, reader, [m.id for m in found], claim, me.now)
+            after = await me.tx.sessions.get(mine, reader)
+            unread = after.unread if after else 0
+            action = "message.deliver"
+        facts = {"count": len(found), "first": found[0].id, "last": found[-1].id}
+        await me.record(action, f"message {found[-1].id}", facts)
+        return Mail(letters, unread, mine, reader, claimed)
+
+    async def _searched(self, caller: Caller, given: Credentials, mail: Mail, asked: Asked) -> Mail:
+        """Decrypt and scan, newest first, a few hundred a transaction (notes: 13 microseconds each)."""
+        here = Credentials(mail.conversation_id, mail.session_id, given.token)
+        words = (asked.query or "").casefold().split()
+        hits: list[Letter] = []
+        before = asked.before
+
+        async def scanned(tx: Tx) -> tuple[int | None, Sequence[Letter]]:
+            conversation, session = await self._gate.standing(tx, caller, here, self._clock.now())
+            page = await tx.messages.received(conversation.id, session.id, before, SCAN)
+            letters = await self._opened(tx, conversation, page)
+            return (page[-1].id if len(page) == SCAN else None), [x for x in letters if mentions(x, words)]
+
+        while len(hits) < asked.limit:
+            before, found = await self._store.read(scanned)
+            hits.extend(found)
+            if before is None:
+                break
+        return Mail(hits[: asked.limit][::-1], mail.unread, mail.conversation_id, mail.session_id)
+
+    async def confirm(self, claim: str) -> None:
+        """The answer that carried what `claim` stands for was written: it is read. Raises Unavailable."""
+        await self._store.write(lambda tx: tx.messages.confirm(claim, self._clock.now()))
+
+    async def release(self, caller: Caller, claim: str) -> None:
+        """The answer was not written: what `claim` stands for is unread again, and its readers hear of it."""
+        await self._returned(caller, lambda tx: tx.messages.release(claim))
+
+    async def unconfirm(self, caller: Caller, mail: Mail) -> None:
+        """The answer was written but its call had been cancelled: nobody looked, so it is unread again."""
+        ids = [letter.message.id for letter in mail.letters]
+        await self._returned(caller, lambda tx: tx.messages.unconfirm(mail.conversation_id, mail.session_id, ids))
+        self._bell.ring(inbox(mail.conversation_id, mail.session_id))
+
+    async def recover(self, caller: Caller, owner: str) -> None:
+        """Give back what hubs of that owner name had claimed and never wrote. Only the one running hub may call this."""
+        await self._returned(caller, lambda tx: tx.messages.release_owner(owner))
+
+    async def _returned(self, caller: Caller, give_back: Callable[[Tx], Awaitable[int]]) -> None:
+        started = self._clock.monotonic()
+
+        async def returned(tx: Tx) -> None:
+            if count := await give_back(tx):
+                ticket = Ticket(caller, "message.return", started)
+                await self._journal.record(tx, ticket, self._clock.now(), "message.return", "", {"count": count}, "")
+
+        await self._store.write(returned)
+
+    async def list(
+        self, caller: Caller, conversation_id: str, after: int, limit: int
+    ) -> Sequence[tuple[Letter, Sequence[Delivery]]]:
+        """Every message with where it stands for each recipient, for the owner; the looking is an entry. Raises NotFound."""
+
+        async def listed(tx: Tx, now: int, ticket: Ticket) -> Sequence[tuple[Letter, Sequence[Delivery]]]:
+            conversation = await tx.conversations.get(conversation_id)
+            if conversation is None:
+                raise NotFound("no such conversation", "mab list shows them")
+            ticket.conversation = conversation_id
+            letters = await self._opened(tx, conversation, await tx.messages.list(conversation_id, after, limit))
+            if letters:
+                facts = {"count": len(letters), "last": letters[-1].message.id}
+                await self._journal.record(tx, ticket, now, "message.show", conversation_id, facts, "")
+            return [(x, await tx.messages.deliveries(conversation_id, x.message.id)) for x in letters]
+
+        return await self._gate.own(caller, "message.show", listed)
+
+    async def said(self, caller: Caller, conversation_id: str, message_id: int) -> str | None:
+        """The text of one message for the owner who follows along (`mab tail` is one entry); None once it is erased."""
+
+        async def looked(tx: Tx) -> str | None:
+            conversation = await tx.conversations.get(conversation_id)
+            message = await tx.messages.get(conversation_id, message_id)
+            if not caller.operator or conversation is None or message is None:
+                return None
+            return (await self._opened(tx, conversation, [message]))[0].text
+
+        return await self._store.read(looked)
+
+    async def _opened(self, tx: Tx, conversation: Conversation, found: Sequence[Message]) -> Sequence[Letter]:
+        roles = {s.id: s.role for s in await tx.sessions.of(conversation.id)}
+        letters = []
+        for message in found:
+            body = self._keys.open(conversation, f"messages/body/{message.id}", message.body)
+            try:
+                parts = json.loads(body)
+                letters.append(Letter(message, roles.get(message.sender, ""), parts["message"], parts["files"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise Tampered(f"message {message.id} is damaged", "mab audit --verify") from error
+        return letters
+
+    async def _added(self, me: Standing, out: Outgoing, recipients: Sequence[str]) -> Message:
+        size = len(out.body)
+        number = await me.tx.conversations.count_message(me.conversation.id, size)
+        message = Message(
+            conversation_id=me.conversation.id,
+            id=number,
+            sender=me.session.id,
+            action_type=out.action_type,
+            body=self._keys.seal(me.conversation, f"messages/body/{number}", out.body),
+            size=size,
+            at=me.now,
+            reply_to=out.reply_to,
+            idempotency_key=out.key,
+            digest=self._keys.digest(out.body),
+        )
+        await me.tx.messages.add(message, recipients)
+        return message
+
+    async def _again(self, me: Standing, before: Message, out: Outgoing) -> Sent:
+        if before.digest != self._keys.digest(out.body):
+            raise Conflict("that idempotency_key stands for another message", "use a new key for a new message")
+        await me.record("message.repeat", f"message {before.id}", {"message_id": before.id})
+        recipients = [d.recipient for d in await me.tx.messages.deliveries(me.conversation.id, before.id)]
+        return Sent(before.id, recipients, out.redactions, me.session.unread)
+
+    def _within_quota(self, conversation: Conversation, size: int) -> None:
+        most, room = self._limits.conversation_messages, self._limits.conversation_bytes
+        if conversation.messages >= most:
+            raise Refused(f"the conversation is full: {most:,} messages", "open a new one with create_conversation")
+        if conversation.bytes + size > room:
+            raise Refused(f"the conversation is full: {room:,} bytes", "open a new one with create_conversation")
+
+    def _outgoing(
+        self, message: object, action_type: object, files_involved: object, to: object, reply_to: object, key: object
+    ) -> Outgoing:
+        limits = self._limits
+        body = self._redact(text.body("the message", message, limits.message_characters))
+        files = [self._redact(text.line("a file name", f, 1, limits.file_characters)) for f in listed(files_involved)]
+        if len(files) > limits.files:
+            raise Invalid(f"{len(files)} files are too many", f"at most {limits.files}")
+        kinds = dict.fromkeys(kind for part in (body, *files) for kind in part.kinds)
+        return Outgoing(
+            # ASCII, so that its length in characters is its length in bytes
+            body=json.dumps({"message": body.text, "files": [f.text for f in files]}),
+            redactions=list(kinds),
+            action_type=text.choice("action_type", action_type or DEFAULT_ACTION_TYPE, ACTION_TYPES),
+            to=[text.line("to", name, 1, limits.role_max) for name in listed(to)],
+            reply_to=None if reply_to is None else text.whole("reply_to", reply_to, 1, BIGGEST_ID),
+            key=None if key is None else text.line("idempotency_key", key, 1, limits.key_characters),
+        )
+
+    def _asked(
+        self,
+        wait_seconds: object,
+        limit: object,
+        ack_through: object,
+        auto_ack: object,
+        history: object,
+        before: object,
+        query: object,
+    ) -> Asked:
+        limits = self._limits
+        if isinstance(wait_seconds, bool) or not isinstance(wait_seconds, (int, float)):
+            raise Invalid("wait_seconds must be a number", f"0 to {limits.wait_seconds_max}")
+        if not 0 <= wait_seconds <= limits.wait_seconds_max:
+            raise Invalid(f"wait_seconds must be 0 to {limits.wait_seconds_max}", "call again to wait longer")
+        return Asked(
+            limit=limits.page if limit is None else text.whole("limit", limit, 1, limits.page_max),
+            ack_through=None if ack_through is None else text.whole("ack_through", ack_through, 0, BIGGEST_ID),
+            auto_ack=text.flag("auto_ack", auto_ack),
+            history=text.flag("history", history),
+            before=None if before is None else text.whole("before", before, 1, BIGGEST_ID),
+            query=None if query is None else self._redact(text.line("query", query, 1, limits.query_characters)).text,
+            wait_seconds=float(wait_seconds),
+        )
+
+
+def listed(value: object) -> Sequence[object]:
+    """A list argument, where one bare string counts as a list of one. Raises Invalid."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, (list, tuple)):
+        raise Invalid("a list was expected", 'pass a list of strings, such as ["a.py"]')
+    return value
+
+
+def chosen(names: Sequence[str], sender: Session, sessions: Sequence[Session]) -> list[str]:
+    """The sessions that `names` (session ids or roles) mean; everyone else when there are none.
+
+    Raises Invalid for a name nobody has or that means only the sender, Refused when nobody is left to hear it.
+    """
+    others = [s for s in sessions if s.id != sender.id]
+    if not names:
+        heard = [s.id for s in others if not s.revoked]
+        if not heard:
+            raise Refused("every partner's session is revoked", "ask the owner: mab rotate CONV SESSION")
+        return heard
+    wanted: set[str] = set()
+    for name in names:
+        found = [s for s in others if s.id == name or s.role.casefold() == name.casefold()]
+        if not found:
+            there = ", ".join(f"{s.id} ({s.role})" for s in others)
+            raise Invalid(f"there is no partner {name!r}", f"partners: {there}")
+        wanted |= {s.id for s in found if not s.revoked}
+    if not wanted:
+        raise Refused("that partner's session is revoked", "ask the owner: mab rotate CONV SESSION")
+    return [s.id for s in others if s.id in wanted]
+
+
+def fitting(found: Sequence[Message], budget: int, newest: bool) -> list[Message]:
+    """The longest run of `found` that fits a page, at least one; from the newest end when looking back."""
+    kept: list[Message] = []
+    for message in reversed(found) if newest else found:
+        budget -= message.size
+        if kept and budget < 0:
+            break
+        kept.append(message)
+    return kept[::-1] if newest else kept
+
+
+def mentions(letter: Letter, words: Sequence[str]) -> bool:
+    """Whether every word stands in the text or a file name, whatever its case."""
+    hay = "\n".join((letter.text, *letter.files)).casefold()
+    return all(word in hay for word in words)

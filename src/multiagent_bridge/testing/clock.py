@@ -1,0 +1,31 @@
+"""A clock that a test moves."""
+
+from __future__ import annotations
+
+from multiagent_bridge.model.limits import SECOND
+
+START = 1_790_000_000 * SECOND
+"""An arbitrary instant in 2026."""
+
+
+class FakeClock:
+    """Stands still until told. `now` may be set back, as a real clock may; `monotonic` only ever goes on."""
+
+    def __init__(self, now: int = START) -> None:
+        self._now = now
+        self._monotonic = 0
+
+    def now(self) -> int:
+        return self._now
+
+    def monotonic(self) -> int:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        self._now += int(seconds * SECOND)
+        self._monotonic += int(seconds * SECOND)
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock, forwards or back; no time passes."""
+        self._now += int(seconds * SECOND)

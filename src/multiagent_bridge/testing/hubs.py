@@ -1,0 +1,58 @@
+"""A whole hub in memory, for tests of whatever stands on the services."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from multiagent_bridge.adapters.bell import MemoryBell
+from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.memory.store import MemoryStore
+from multiagent_bridge.adapters.meter import StoreMeter
+from multiagent_bridge.adapters.system import RandomIds
+from multiagent_bridge.guard.redact import Redacted, Redactor
+from multiagent_bridge.model.callers import Caller
+from multiagent_bridge.model.limits import Limits
+from multiagent_bridge.ports import Store
+from multiagent_bridge.services.hub import Hub, assemble
+from multiagent_bridge.testing.clock import FakeClock
+
+MASTER = bytes(range(32))
+"""A master key for tests: never one for anything else."""
+
+OWNER = Caller(agent="", name="operator", peer="uid:1000", operator=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TestHub:
+    """The hub, and what a test may turn: its clock, its store, its keys."""
+
+    __test__ = False
+
+    hub: Hub
+    clock: FakeClock
+    store: Store
+    keys: MasterKeys
+
+
+def memory_hub(
+    limits: Limits | None = None,
+    store: Store | None = None,
+    redact: Callable[[str], Redacted] | None = None,
+    clock: FakeClock | None = None,
+) -> TestHub:
+    """A hub over `store` (memory by default) with a clock that stands still and the real redactor."""
+    held = store or MemoryStore()
+    time = clock or FakeClock()
+    keys = MasterKeys(MASTER)
+    hub = assemble(
+        held, MemoryBell(), time, RandomIds("test"), keys, StoreMeter(), redact or Redactor().redact, limits or Limits()
+    )
+    return TestHub(hub, time, held, keys)
+
+
+def agent(name: str, alias: bool = False) -> Caller:
+    """A connection of its own, started under `name` if `alias`."""
+    key = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return Caller(f"key:{key}", name, "uid:1000", f"as:1000:{name}" if alias else "")
