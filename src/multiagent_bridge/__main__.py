@@ -1,0 +1,3 @@
+from multiagent_bridge.cli import main
+
+main()

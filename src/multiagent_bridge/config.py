@@ -1,0 +1,159 @@
+"""Settings: flag > MAB_* > bridge.toml of the project > bridge.toml of the user > default (SPEC section 1).
+
+Read once by the command line and handed on as plain values; nothing below wiring knows where they came from.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from multiagent_bridge.errors import Invalid
+from multiagent_bridge.model.limits import Limits, Window
+
+FILE = "bridge.toml"
+Rate = tuple[int, int]
+"""[limit, seconds]"""
+
+
+def home() -> Path:
+    """The state directory: $MAB_HOME, else the platform's user data directory. Raises Invalid when neither can be told."""
+    if given := os.environ.get("MAB_HOME"):
+        return Path(given).expanduser().absolute()
+    try:
+        return user_data_path("multiagent-bridge", appauthor=False).absolute()
+    except (RuntimeError, KeyError) as error:
+        raise Invalid("the home directory is unknown", "set MAB_HOME to a directory of your own") from error
+
+
+def _rates(windows: tuple[Window, ...]) -> tuple[Rate, ...]:
+    return tuple((w.limit, w.seconds) for w in windows)
+
+
+_DEFAULT = Limits()
+
+
+class LimitSettings(BaseModel):
+    """`[limits]`: every limit of SPEC section 3."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    conversation_seconds: int = Field(
+        _DEFAULT.conversation_seconds, ge=1, description="lifetime of a conversation, seconds"
+    )
+    message_characters: int = Field(_DEFAULT.message_characters, ge=1, le=1_000_000, description="longest message")
+    files: int = Field(_DEFAULT.files, ge=0, le=1000, description="most files named by one message")
+    writes: tuple[Rate, ...] = Field(
+        _rates(_DEFAULT.writes),
+        min_length=1,
+        max_length=3,
+        description="writes a session: [count, seconds] up to three times",
+    )
+    reads: tuple[Rate, ...] = Field(
+        _rates(_DEFAULT.reads),
+        min_length=1,
+        max_length=3,
+        description="reads a session: [count, seconds] up to three times",
+    )
+    failures: tuple[Rate, ...] = Field(
+        _rates(_DEFAULT.failures), min_length=1, max_length=3, description="failed authentications of one user"
+    )
+    invites: tuple[Rate, ...] = Field(
+        _rates(_DEFAULT.invites), min_length=1, max_length=3, description="attempts to join by invite of one user"
+    )
+    creations: tuple[Rate, ...] = Field(
+        _rates(_DEFAULT.creations), min_length=1, max_length=3, description="conversations opened by one connection"
+    )
+    conversation_messages: int = Field(_DEFAULT.conversation_messages, ge=1, description="messages a conversation")
+    conversation_bytes: int = Field(_DEFAULT.conversation_bytes, ge=1, description="bytes of messages a conversation")
+    invite_seconds: int = Field(_DEFAULT.invite_seconds, ge=10, le=86_400, description="lifetime of an invite, seconds")
+    alive_seconds: int = Field(_DEFAULT.alive_seconds, ge=1, description="a heartbeat this young means alive, seconds")
+
+    def limits(self) -> Limits:
+        plain: dict[str, Any] = dict(self)
+        for name in ("writes", "reads", "failures", "invites", "creations"):
+            plain[name] = tuple(Window(count, seconds) for count, seconds in plain[name])
+        return Limits(**plain)
+
+
+class HubSettings(BaseModel):
+    """`[hub]`: the process that serves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    idle_seconds: int = Field(600, ge=1, description="a hub that nobody is connected to leaves after this, seconds")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severity that is logged")
+
+
+class RedactionSettings(BaseModel):
+    """`[redaction]`: patterns beside the built-in ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    patterns: tuple[dict[str, Any], ...] = Field((), description="custom patterns; see docs/security/redaction.md")
+
+
+class Settings(BaseSettings):
+    """Every setting, frozen. Unknown keys in a file are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MAB_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Field(default_factory=home, description="state directory")
+    store: str = Field("", description="store URL; empty: sqlite:///bridge.db in the state directory")
+    master_key: SecretStr | None = Field(
+        None, description="64 hex characters or file:PATH; empty: master.key in the state directory"
+    )
+    limits: LimitSettings = LimitSettings()
+    hub: HubSettings = HubSettings()
+    redaction: RedactionSettings = RedactionSettings()
+
+    @property
+    def store_url(self) -> str:
+        return self.store or f"sqlite:///{self.home / 'bridge.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = [TomlConfigSettingsSource(settings_cls, path) for path in sources()]
+        return (init_settings, env_settings, *files)
+
+
+def sources() -> tuple[Path, ...]:
+    """The configuration files that are there, the strongest first.
+
+    A hub that was started by an agent's client runs in the state directory, so a workspace's file never steers it.
+    """
+    return tuple(path for path in (Path.cwd() / FILE, user_file()) if path.is_file())
+
+
+def user_file() -> Path:
+    return user_config_path("multiagent-bridge", appauthor=False) / FILE
+
+
+def load(**flags: Any) -> Settings:
+    """Settings from every source; flags that are None do not count. Raises Invalid naming the first wrong key."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise Invalid(f"setting {key}: {first['msg'].lower()}", "mab config show lists every setting") from error
+    except (OSError, ValueError) as error:
+        raise Invalid(f"the configuration cannot be read: {error}", "mab config validate") from error

@@ -1,0 +1,83 @@
+"""What a tool is on this face: its contract as JSON Schema, and one line of service call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multiagent_bridge.errors import Invalid
+from multiagent_bridge.guard import access
+from multiagent_bridge.model.callers import Caller, Credentials
+from multiagent_bridge.model.mail import Mail
+from multiagent_bridge.services.hub import Hub
+from multiagent_bridge.services.messages import Progress
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+COUNT: Schema = {"type": "integer"}
+TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
+CREDENTIALS: Schema = {"conversation_id": TEXT, "session_id": TEXT, "token": TEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool says: terse text and the same facts as fields, since clients show the model one or the other."""
+
+    text: str
+    fields: Mapping[str, object]
+    mail: Mail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call. `hold` reserves a claim on mail that the transport settles once it knows whether the answer was written."""
+
+    hub: Hub
+    caller: Caller
+    arguments: Mapping[str, Any]
+    progress: Progress
+    hold: Callable[[], str]
+
+    @property
+    def credentials(self) -> Credentials:
+        """Raises Invalid for credentials that are not text, or a token without its session."""
+        return access.credentials(*(self.arguments.get(name) for name in CREDENTIALS))
+
+    def words(self, *names: str) -> dict[str, Any]:
+        """Those of the named arguments that were given; null counts as left out."""
+        return {name: self.arguments[name] for name in names if self.arguments.get(name) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    name: str
+    description: str
+    properties: Schema
+    run: Callable[[Call], Awaitable[Answer]]
+    required: tuple[str, ...] = ()
+    reads: bool = False
+    repeatable: bool = False
+    bound: bool = field(default=True)
+
+    @property
+    def schema(self) -> Schema:
+        properties = self.properties | (CREDENTIALS if self.bound else {})
+        return {
+            "type": "object",
+            "properties": properties,
+            **({"required": list(self.required)} if self.required else {}),
+        }
+
+    def checked(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments, if every name is known and every required one is there. Raises Invalid."""
+        known = self.schema["properties"]
+        for name in arguments:
+            if name not in known:
+                raise Invalid(f"{self.name} has no argument {name[:40]!r}", f"arguments: {', '.join(known)}")
+        for name in self.required:
+            if arguments.get(name) is None:
+                raise Invalid(f"{self.name} needs {name}", f"required: {', '.join(self.required)}")
+        return arguments

@@ -1,0 +1,65 @@
+"""Logs of the program: JSON lines to a file or a readable line to a terminal, the redactor last before output.
+
+The journal says what actors did; the log says what the program did. Neither replaces the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from multiagent_bridge.errors import BridgeError
+from multiagent_bridge.guard.redact import Redacted
+
+LOG_BYTES = 5_000_000
+LOG_FILES = 3
+
+
+def start(path: Path | None, level: str, redact: Callable[[str], Redacted]) -> None:
+    """Send the logs of the program and its libraries to `path` (0600, rotated), or to stderr when there is none."""
+    handler: logging.Handler
+    if path is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        path.touch(mode=0o600, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+        )
+    readable = path is None and sys.stderr.isatty()
+    renderer: Any = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redacted(redact), renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+def _redacted(redact: Callable[[str], Redacted]) -> structlog.typing.Processor:
+    def last(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        return {name: _safe(redact, value) if isinstance(value, str) else value for name, value in event.items()}
+
+    return last
+
+
+def _safe(redact: Callable[[str], Redacted], text: str) -> str:
+    try:
+        return str(redact(text).text)
+    except BridgeError:
+        return "withheld: it could not be checked for secrets"

@@ -1,0 +1,47 @@
+"""The only module that knows every adapter: settings in, a hub out, everything closed in reverse."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from multiagent_bridge.adapters.bell import DatagramBell
+from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.meter import StoreMeter
+from multiagent_bridge.adapters.sqlite.store import SqliteStore
+from multiagent_bridge.adapters.state import master_key, prepared
+from multiagent_bridge.adapters.system import RandomIds, SystemClock
+from multiagent_bridge.config import Settings
+from multiagent_bridge.errors import Invalid
+from multiagent_bridge.guard.redact import Redactor
+from multiagent_bridge.services.hub import Hub, assemble
+
+
+async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None = None) -> Hub:
+    """Everything a face needs, living as long as `stack`. `owner` names this process in the claims it makes on mail.
+
+    Raises Unavailable or Tampered when store or keys cannot be used, Invalid for settings that make no sense.
+    """
+    home = prepared(settings.home)
+    path = sqlite_path(settings.store_url)
+    given = settings.master_key.get_secret_value() if settings.master_key else None
+    keys = MasterKeys(master_key(home, given))
+    store = SqliteStore(path)
+    await store.open()
+    stack.push_async_callback(store.close)
+    bell = DatagramBell(home / "bells", store.changed_elsewhere)
+    await bell.open()
+    stack.push_async_callback(bell.close)
+    redactor = Redactor()
+    return assemble(
+        store, bell, SystemClock(), RandomIds(owner), keys, StoreMeter(), redactor.redact, settings.limits.limits()
+    )
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a `sqlite:///PATH` store URL names. Raises Invalid for any other scheme."""
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite" or parts.netloc or not parts.path:
+        raise Invalid(f"the store {parts.scheme or url}: is not one this program can open", "use sqlite:///PATH")
+    return Path(unquote(parts.path)).expanduser().absolute()
