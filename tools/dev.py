@@ -137,23 +137,28 @@ def bracket(marker: str) -> str:
 
 
 def fingerprint() -> str:
-    """What the environment is made from: the two files, the interpreter and the place (scripts hold absolute paths)."""
-    digest = hashlib.sha256()
-    for name in ("pyproject.toml", "uv.lock"):
-        digest.update((ROOT / name).read_bytes() + b"\0")
-    digest.update(f"{sys.version_info[:3]}\0{sys.implementation.cache_tag}\0{VENV}".encode())
+    """What the environment is made from: the two files, its interpreter and its place (scripts hold absolute paths)."""
+    digest = hashlib.sha256(str(VENV).encode())
+    for path in (ROOT / "pyproject.toml", ROOT / "uv.lock", VENV / "pyvenv.cfg"):
+        digest.update(b"\0" + (path.read_bytes() if path.exists() else b""))
     return digest.hexdigest()
 
 
-def missing_groups(key: str, groups: tuple[str, ...]) -> tuple[str, ...] | None:
+def missing_groups(groups: tuple[str, ...]) -> tuple[str, ...] | None:
     """The groups that still have to be installed; None when nothing of this environment can be relied on."""
     try:
         stamp = json.loads(STAMP.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    if stamp.get("key") != key or UNFINISHED.exists() or not os.access(PYTHON, os.X_OK):
+    if stamp.get("key") != fingerprint() or UNFINISHED.exists() or not os.access(PYTHON, os.X_OK) or other_wanted():
         return None
     return tuple(group for group in groups if group not in stamp["groups"])
+
+
+def other_wanted() -> bool:
+    """Whether PYTHON names another version than the environment has."""
+    major, minor = sys.version_info[:2]
+    return bool(os.environ.get("PYTHON")) and not (VENV / "lib" / f"python{major}.{minor}").is_dir()
 
 
 @contextlib.contextmanager
@@ -170,37 +175,37 @@ def alone() -> Iterator[None]:
 
 def prepare(*groups: str) -> None:
     """Bring .venv in step with uv.lock: the project (editable), its dependencies and the dependency `groups`."""
-    key = fingerprint()
-    if missing_groups(key, groups) == ():
+    if missing_groups(groups) == ():
         return
     with alone():
-        missing = missing_groups(key, groups)
+        missing = missing_groups(groups)
         if missing == ():
             return
         started = time.monotonic()
         say("preparing .venv from uv.lock" if missing is None else f"adding {', '.join(missing)} to .venv")
+        had: list[str] = [] if missing is None else json.loads(STAMP.read_text("utf-8"))["groups"]
+        whole = tuple(sorted({*had, *groups}))
         if missing is None and (UNFINISHED.exists() or not usable()):
             create()
-        had = () if missing is None else tuple(json.loads(STAMP.read_text("utf-8"))["groups"])
         UNFINISHED.touch()
-        install_locked(tuple(sorted({*had, *groups})))
+        install_locked(whole)
         if missing is None:
             pip("install", "--no-deps", "--editable", str(ROOT))
         passing = STAMP.with_suffix(".new")
-        passing.write_text(json.dumps({"key": key, "groups": sorted({*had, *groups})}), "utf-8")
+        passing.write_text(json.dumps({"key": fingerprint(), "groups": whole}), "utf-8")
         passing.replace(STAMP)
         UNFINISHED.unlink()
         say(f"ready in {time.monotonic() - started:.1f} s")
 
 
 def usable() -> bool:
-    """Whether .venv holds a working interpreter of this very version, with pip."""
-    version = f"({sys.version_info[0]}, {sys.version_info[1]})"
-    question = f"import sys, pip; sys.exit(sys.version_info[:2] != {version} or sys.prefix != {str(VENV)!r})"
+    """Whether .venv holds a working interpreter that is new enough, with pip."""
+    question = f"import sys, pip; sys.exit(sys.version_info < (3, 11) or sys.prefix != {str(VENV)!r})"
     try:
-        return subprocess.run([PYTHON, "-I", "-c", question], capture_output=True, check=False).returncode == 0
+        found = subprocess.run([PYTHON, "-I", "-c", question], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
+    return found and not other_wanted()
 
 
 def create() -> None:
@@ -297,13 +302,12 @@ def become(*command: str | Path) -> NoReturn:
 
 
 def demo(arguments: list[str]) -> NoReturn:
-    """`mab demo`: needs the run-time dependencies alone."""
-    prepare()
-    become(PYTHON, VENV / "bin" / "mab", "demo", *arguments)
+    """`mab demo`."""
+    mab(["demo", *arguments])
 
 
 def mab(arguments: list[str]) -> NoReturn:
-    """The program of this checkout."""
+    """The program of this checkout: the run-time dependencies are enough."""
     prepare()
     become(PYTHON, VENV / "bin" / "mab", *arguments)
 
@@ -367,15 +371,7 @@ def locked(arguments: list[str]) -> None:
     print("\n".join(locked_requirements(lock, tuple(arguments))))
 
 
-COMMANDS = {
-    "demo": demo,
-    "test": test,
-    "check": check,
-    "bench": bench,
-    "python": python,
-    "mab": mab,
-    "lock": locked,
-}
+COMMANDS = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": locked, "python": python, "mab": mab}
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Independent verifier of an audit journal: verify_journal.py JOURNAL [VERIFIER_KEY_FILE CHECKPOINT_FILE...]"""
 
-# ruff: noqa: E401, E731, I001, PTH123, SIM115, T201
+# ruff: noqa: E401, E731, I001, T201
 # fmt: off
 import base64, datetime, hashlib, json, re, sys
+from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 WORD, HEX, TEXT = "[a-z][a-z0-9_]*", "[0-9a-f]{64}", "(?s:.*)"
@@ -34,22 +35,21 @@ def signed(note, vkey):  # section 6: (size, root) of a checkpoint that this key
     lines = [re.fullmatch("\u2014 ([^\\s+]+) ([0-9a-zA-Z+/]+=*)", line).groups() for line in tail[:-1].split("\n")]
     ours = [raw[4:] for who, code in lines if (raw := base64.b64decode(code))[:4].hex() == hint and who == name]
     require(ours, tail.endswith("\n"), sha(name.encode(), b"\n", (key := base64.b64decode(key)))[:4].hex() == hint)
-    any(Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature, f"{body}\n".encode()) for signature in ours)
-    (origin, size, _), digest = body.split("\n"), base64.b64decode(body.split("\n")[2])
-    require(origin, body == f"{origin}\n{int(size)}\n{base64.b64encode(digest).decode()}", len(digest) == 32)
-    return int(size), digest
+    any(Ed25519PublicKey.from_public_bytes(key.removeprefix(b"\1")).verify(raw, f"{body}\n".encode()) for raw in ours)
+    origin, size, digest = body.split("\n")[0], int(body.split("\n")[1]), base64.b64decode(body.split("\n")[2])
+    require(origin, size >= 0, len(digest) == 32, body == f"{origin}\n{size}\n{base64.b64encode(digest).decode()}")
+    return size, digest
 
 try:
     refusal, leaves, vouched, argv = "checkpoint: not valid" if sys.argv[1:] else __doc__, [], 0, sys.argv[1:]
-    notes = {signed(open(note, "rb").read().decode(), open(argv[1]).read()) for note in argv[2:]}
-    points = dict(notes)
-    require(len(points) == len(notes), points.get(0, sha()) == sha(), verdict="checkpoint: forked")
-    for place, raw in enumerate(open(argv[0], "rb"), 1):
+    notes = {signed(Path(note).read_bytes().decode(), Path(argv[1]).read_text()) for note in argv[2:]}
+    require(len(points := dict(notes)) == len(notes), points.get(0, sha()) == sha(), verdict="checkpoint: forked")
+    for place, raw in enumerate(Path(argv[0]).read_bytes().splitlines(keepends=True), 1):
         refusal = f"entry {place}: not canonical"
-        entry = canonical(raw)
-        why = {place - 1: "doubled"}.get(entry["seq"], "missing" if entry["seq"] > place else "out of order")
-        require(entry["seq"] == place, verdict=f"entry {place}: {why}")
-        require(entry["prev"] == (leaves or [bytes(32)])[-1].hex(), verdict=f"entry {max(place - 1, 1)}: edited")
+        seq, prev = map(canonical(raw).get, ("seq", "prev"))
+        why = "missing" if seq > place else "doubled" if seq == place - 1 else "out of order"
+        require(seq == place, verdict=f"entry {place}: {why}")
+        require(prev == (leaves or [bytes(32)])[-1].hex(), verdict=f"entry {max(place - 1, vouched + 1)}: edited")
         leaves.append(sha(b"\0", raw[:-1]))
         require(place not in points or root(leaves) == points[place], verdict=f"entry {vouched + 1}: rewritten")
         vouched = place if place in points else vouched
