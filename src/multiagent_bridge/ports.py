@@ -179,13 +179,26 @@ class Buckets(Protocol):
 class Tx(Protocol):
     """One transaction. Awaiting anything else inside a transaction is a programming error that adapters refuse."""
 
-    conversations: Conversations
-    sessions: Sessions
-    messages: Messages
-    invites: Invites
-    bindings: Bindings
-    journal: Journal
-    buckets: Buckets
+    @property
+    def conversations(self) -> Conversations: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def messages(self) -> Messages: ...
+
+    @property
+    def invites(self) -> Invites: ...
+
+    @property
+    def bindings(self) -> Bindings: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def buckets(self) -> Buckets: ...
 
 
 class Store(Protocol):
@@ -258,7 +271,7 @@ class Keys(Protocol):
     """Public part of the audit signing key, in C2SP form."""
 
     signer: str
-    """Name of the signer in checkpoints."""
+    """Name of the signer in checkpoints, and their origin: unique to this master key."""
 
     public_key: bytes
     """The 32 bytes of it."""

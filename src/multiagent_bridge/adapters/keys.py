@@ -25,8 +25,8 @@ from multiagent_bridge.model.conversations import Conversation
 KEY_BYTES = 32
 NONCE_BYTES = 12
 NAME_BYTES = 4
-SIGNER = "multiagent-bridge"
-"""Name of the signer in checkpoints (C2SP signed note)."""
+SIGNER = "multiagent-bridge/journal/"
+"""Name of the signer in checkpoints and their origin, followed by 16 hex digits of the key's hash (C2SP)."""
 
 
 class MasterKeys:
@@ -44,8 +44,8 @@ class MasterKeys:
         self._name = hashlib.sha256(b"key id" + wrapping).digest()[:NAME_BYTES]
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(master, "audit signing"))
         self.public_key = self._signing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.signer = SIGNER
-        self.verifier_key = verifier_key(SIGNER, self.public_key)
+        self.signer = SIGNER + hashlib.sha256(self.public_key).hexdigest()[:16]
+        self.verifier_key = verifier_key(self.signer, self.public_key)
         self._cipher = lru_cache(maxsize=1024)(self._unwrapped)
 
     def token(self, conversation_id: str, session_id: str, generation: int) -> str:

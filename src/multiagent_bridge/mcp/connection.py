@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 import anyio
 
+from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.mail import Mail
 from multiagent_bridge.services.hub import Hub
@@ -17,11 +20,14 @@ RequestId = str | int
 REMEMBERED = 32
 """Written answers remembered in case their cancellation is still on its way."""
 
+RETRY_SECONDS = 1.0
+
 
 @dataclass(slots=True)
 class Held:
     claim: str
     mail: Mail | None = None
+    cancelled: bool = False
 
 
 class Connection:
@@ -32,7 +38,8 @@ class Connection:
         self.caller = caller
         self._held: dict[RequestId, Held] = {}
         self._written: OrderedDict[RequestId, Mail] = OrderedDict()
-        self._settle, self._to_settle = anyio.create_memory_object_stream[tuple[str, Held]](1024)
+        self._settling: tuple[str, Held] | None = None
+        self._settle, self._to_settle = anyio.create_memory_object_stream[tuple[str, Held]](math.inf)
 
     def hold(self, request: RequestId) -> str:
         """A claim id for the answer to `request`."""
@@ -45,8 +52,10 @@ class Connection:
 
     def brought(self, request: RequestId, mail: Mail) -> None:
         """The service answered `request` with `mail`; nothing is written yet."""
-        if request in self._held:
-            self._held[request].mail = mail
+        if held := self._held.get(request):
+            held.mail = mail
+            if held.cancelled:
+                self.failed(request)
 
     def failed(self, request: RequestId) -> None:
         """The call was cancelled or refused: whatever it claimed goes back."""
@@ -64,29 +73,41 @@ class Connection:
             self._written.popitem(last=False)
 
     def cancelled(self, request: RequestId) -> None:
-        """The client gave up on `request`; if its answer crossed with that, nobody looked at it."""
+        """The client gave up on `request`; if its answer crossed with that, nobody looks at it."""
         if mail := self._written.pop(request, None):
             self._settle.send_nowait(("unconfirm", Held("", mail)))
+        elif held := self._held.get(request):
+            held.cancelled = True
+            if held.mail is not None:
+                # answered, and on its way to be written
+                self.failed(request)
 
     async def settle(self) -> None:
-        """Settle claims as they come, until `close`."""
+        """Settle claims as they come, until `close`. While the store is down each is tried again."""
         async for verb, held in self._to_settle:
-            await self._settled(verb, held)
+            self._settling = (verb, held)
+            while self._settling is not None:
+                try:
+                    await self._settled(verb, held)
+                    self._settling = None
+                except Unavailable:
+                    await anyio.sleep(RETRY_SECONDS)
 
     async def close(self) -> None:
         """Give back what is still on its way: the client is gone."""
         self._settle.close()
-        with anyio.CancelScope(shield=True):
+        left = [self._settling] if self._settling else []
+        with suppress(anyio.WouldBlock, anyio.EndOfStream):
             while True:
-                try:
-                    verb, held = self._to_settle.receive_nowait()
-                except (anyio.WouldBlock, anyio.EndOfStream):
-                    break
-                await self._settled(verb, held)
-            for held in self._held.values():
-                await self._settled("release", held)
-            self._held.clear()
+                left.append(self._to_settle.receive_nowait())
+        left += [("release", held) for held in self._held.values()]
+        self._held.clear()
         self._to_settle.close()
+        with anyio.CancelScope(shield=True):
+            for verb, held in left:
+                # with the store down a claim ends by itself, and its mail comes again
+                with suppress(Unavailable):
+                    await self._settled(verb, held)
 
     async def _settled(self, verb: str, held: Held) -> None:
         if verb == "confirm":

@@ -29,6 +29,7 @@ GREETING = 1
 
 GREETING_BYTES = 4096
 GREETING_SECONDS = 5.0
+FINISH_SECONDS = 0.5
 GRACE_SECONDS = 3.0
 BACKLOG = 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -45,14 +46,18 @@ class SocketFace:
         self._hub = hub
         self._retire = retire
         self._connections: set[asyncio.Task[None]] = set()
+        self._streams: set[Stream] = set()
+        self._left_at = 0.0
         self._listener: asyncio.Server | None = None
 
     @property
-    def connected(self) -> int:
-        return len(self._connections)
+    def idle_seconds(self) -> float:
+        """For how long nobody has been connected."""
+        return 0.0 if self._connections else asyncio.get_running_loop().time() - self._left_at
 
     async def open(self, path: Path) -> None:
         """Listen at `path`; a socket left there by a dead hub is removed (the caller holds the hub's lock)."""
+        self._left_at = asyncio.get_running_loop().time()
         with suppress(FileNotFoundError):
             path.unlink()
         listening = socket.socket(socket.AF_UNIX)
@@ -60,16 +65,22 @@ class SocketFace:
         path.chmod(0o600)
         self._listener = (
             await asyncio.start_unix_server(
-                self._accepted, sock=listening, backlog=BACKLOG, limit=1 << 20, cleanup_socket=False
+                self._accepted, sock=listening, backlog=BACKLOG, cleanup_socket=False
             )
             if sys.version_info >= (3, 13)
-            else await asyncio.start_unix_server(self._accepted, sock=listening, backlog=BACKLOG, limit=1 << 20)
+            else await asyncio.start_unix_server(self._accepted, sock=listening, backlog=BACKLOG)
         )
 
     async def close(self) -> None:
-        """Stop listening and end every connection; calls in flight have a few seconds to be answered."""
+        """Stop listening and end every connection; calls that are about to be answered still are."""
         if self._listener is not None:
             self._listener.close()
+        for stream in self._streams:
+            stream.hold()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                while any(stream.busy for stream in self._streams):
+                    await asyncio.sleep(FINISH_SECONDS / 25)
         for task in tuple(self._connections):
             task.cancel()
         if self._connections:
@@ -78,13 +89,22 @@ class SocketFace:
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._served(reader, writer))
         self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        self._left_at = asyncio.get_running_loop().time()
 
     async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             caller = await self._greeted(reader, writer)
             if caller is not None:
-                await Stream(self._server, self._hub, caller, reader, writer).serve()
+                stream = Stream(self._server, self._hub, caller, reader, writer)
+                self._streams.add(stream)
+                try:
+                    await stream.serve()
+                finally:
+                    self._streams.discard(stream)
         except ConnectionError:
             pass
         except Exception:
@@ -95,14 +115,14 @@ class SocketFace:
 
     async def _greeted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Caller | None:
         """Read the first line and answer it. Returns who it is, or None when the connection ends here."""
+        peer = _peer(writer)
         try:
-            peer = _peer(writer)
+            if peer != os.geteuid():
+                raise NotAllowed("this hub serves another user", "start a hub of your own: mab mcp")
             async with asyncio.timeout(GREETING_SECONDS):
-                line = await reader.readline()
+                line = await _first_line(reader)
             if not line:
                 return None
-            if len(line) > GREETING_BYTES:
-                raise Invalid("the greeting is too long", "start the client through: mab mcp")
             hello = _greeting(line)
             if hello.get("verb") == "retire":
                 self._asked_to_retire(hello)
@@ -111,6 +131,7 @@ class SocketFace:
                 caller = _caller(hello, peer)
         except (BridgeError, TimeoutError) as error:
             refusal = error if isinstance(error, BridgeError) else Unavailable("no greeting came", "use: mab mcp")
+            await self._wrote_down(peer, refusal)
             answer: dict[str, object] = {"mab": GREETING, "version": __version__, "ok": False, "error": str(refusal)}
             writer.write(json.dumps(answer | {"exit": refusal.exit_status}).encode() + b"\n")
             await writer.drain()
@@ -120,6 +141,11 @@ class SocketFace:
         )
         await writer.drain()
         return caller
+
+    async def _wrote_down(self, peer: int, refusal: BridgeError) -> None:
+        with suppress(BridgeError):
+            # a store that is down is no reason to leave the other end without its answer
+            await self._hub.journal.refused(Caller("", f"of uid {peer}", f"uid:{peer}"), "connection.open", refusal)
 
     def _asked_to_retire(self, hello: dict[str, Any]) -> None:
         if release(str(hello.get("version", ""))) <= release(__version__):
@@ -137,7 +163,7 @@ def release(version: str) -> tuple[int, ...]:
 def _greeting(line: bytes) -> dict[str, Any]:
     try:
         hello = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("the first line is not a greeting", "start the client through: mab mcp") from error
     if not isinstance(hello, dict) or hello.get("mab") != GREETING:
         raise Invalid("this hub does not know that greeting", "upgrade mcp-multiagent-bridge, then restart the client")
@@ -162,7 +188,7 @@ def identity(key: str, name: object, peer: int) -> Caller:
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:
-    """The user at the other end. Raises NotAllowed unless it is the hub's own."""
+    """The user at the other end, as the kernel knows it."""
     connection = writer.get_extra_info("socket")
     uid = os.geteuid()
     if hasattr(socket, "SO_PEERCRED"):
@@ -170,9 +196,22 @@ def _peer(writer: asyncio.StreamWriter) -> int:
     elif sys.platform == "darwin":
         # struct xucred: version, uid, ...; level SOL_LOCAL 0, option LOCAL_PEERCRED 1
         _, uid = struct.unpack("2I", connection.getsockopt(0, 1, 76)[:8])
-    if uid != os.geteuid():
-        raise NotAllowed("this hub serves another user", "start a hub of your own: mab mcp")
     return int(uid)
+
+
+async def _first_line(reader: asyncio.StreamReader) -> bytes:
+    """The greeting; empty when the other end left. Raises Invalid when it is longer than any greeting."""
+    try:
+        line = await reader.readline()
+    except ValueError as error:
+        raise _too_long() from error
+    if len(line) > GREETING_BYTES:
+        raise _too_long()
+    return line
+
+
+def _too_long() -> Invalid:
+    return Invalid("the greeting is too long", "start the client through: mab mcp")
 
 
 def _bind(listening: socket.socket, path: Path) -> None:

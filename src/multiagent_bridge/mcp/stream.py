@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -23,35 +25,57 @@ from multiagent_bridge.services.hub import Hub
 LINE_BYTES = 4 << 20
 """Longest line read, as the SDK's own limit for a request body."""
 
+ENDS = 1024
+"""Bytes kept of either end of a line that is too long."""
+
 CHUNK = 65_536
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+UNAVAILABLE = -32000
+REFUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
-class TooLong(Exception):
-    """A line over the limit; it was read to its end and thrown away."""
+_ID = rb'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?[0-9]{1,18})\s*'
+_ID_AT_START = re.compile(rb"\s*\{[^{}\[\]]*?" + _ID + rb"[,}]")
+_ID_AT_END = re.compile(_ID + rb"\}\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A line over the limit; it was read to its end and thrown away, but for its first and last bytes."""
+
+    head: bytes
+    tail: bytes
+
+    @property
+    def request(self) -> str | int | None:
+        """The id of the request it was, if it stands at either end."""
+        found = _ID_AT_START.match(self.head) or _ID_AT_END.search(self.tail)
+        with suppress(ValueError):
+            return json.loads(found[1]) if found else None
+        return None
 
 
 async def lines(reader: asyncio.StreamReader, limit: int = LINE_BYTES) -> AsyncIterator[bytes | TooLong]:
     """Complete lines without their newline; a `TooLong` in place of one over `limit`. What the end of the stream cuts is dropped."""
     held = bytearray()
-    skipping = False
+    head = b""
     while chunk := await reader.read(CHUNK):
         *complete, rest = chunk.split(b"\n")
         for part in complete:
             held += part
-            if skipping or len(held) > limit:
-                yield TooLong()
+            if head or len(held) > limit:
+                yield TooLong(head or bytes(held[:ENDS]), bytes(held[-ENDS:]))
             else:
                 yield bytes(held)
             held.clear()
-            skipping = False
+            head = b""
         held += rest
-        if len(held) > limit:
-            held.clear()
-            skipping = True
+        if head or len(held) > limit:
+            head = head or bytes(held[:ENDS])
+            del held[:-ENDS]
 
 
 class Stream:
@@ -66,10 +90,23 @@ class Stream:
         self._writer = writer
         self._connection = Connection(hub, caller)
         self._caller = caller
+        self._asked: set[str | int] = set()
+        self._held = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request was read that has no answer yet."""
+        return bool(self._asked)
+
+    def hold(self) -> None:
+        """Take no further request: the hub is about to leave, and what it has begun is to be finished."""
+        self._held = True
 
     async def serve(self) -> None:
         """Until the client closes its end. What was on its way to it then is unread again."""
         current.set(self._connection)
+        # an answer counts as written when the kernel has it, not when it waits in this process
+        self._writer.transport.set_write_buffer_limits(0)
         to_server, from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         to_client, from_server = anyio.create_memory_object_stream[SessionMessage](0)
         self._hub.presence.enter(self._caller.agent)
@@ -96,7 +133,7 @@ class Stream:
                 async for line in lines(self._reader):
                     if isinstance(line, TooLong):
                         sentence = Invalid(f"the message is longer than {LINE_BYTES >> 20} MiB", "send it in parts")
-                        await self._refuse(None, INVALID_REQUEST, sentence)
+                        await self._refuse(line.request, INVALID_REQUEST, sentence)
                         continue
                     if not line.strip():
                         continue
@@ -108,7 +145,12 @@ class Stream:
                     if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
                         wanted = (message.params or {}).get("requestId")
                         if isinstance(wanted, (str, int)):
+                            self._asked.discard(wanted)
                             self._connection.cancelled(wanted)
+                    if self._held:
+                        await anyio.sleep_forever()
+                    if isinstance(message, types.JSONRPCRequest):
+                        self._asked.add(message.id)
                     await to_server.send(SessionMessage(message))
 
     async def _write(self, from_server: anyio.abc.ObjectReceiveStream[SessionMessage]) -> None:
@@ -121,6 +163,8 @@ class Stream:
                     await self._writer.drain()
                 except ConnectionError:
                     return
+                if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) and message.id is not None:
+                    self._asked.discard(message.id)
                 if isinstance(message, types.JSONRPCResponse):
                     self._connection.written(message.id)
                 elif isinstance(message, types.JSONRPCError) and message.id is not None:
@@ -147,5 +191,33 @@ class Stream:
             # a store that is down is no reason to leave the client without its answer
             await self._hub.journal.refused(self._caller, "connection.read", error)
         answer = {"jsonrpc": "2.0", "id": request, "error": {"code": code, "message": str(error)}}
-        self._writer.write(json.dumps(answer).encode() + b"\n")
+        # as the SDK writes it: the shim knows by this beginning which of its client's requests is answered
+        self._writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
         await self._writer.drain()
+
+
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, error: BridgeError) -> None:
+    """Tell a client that cannot be served why, in answer to its first request, or give up when it soon asks nothing."""
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(REFUSE_SECONDS):
+            async for line in lines(reader):
+                request = None if isinstance(line, TooLong) else _request(line)
+                if request is None:
+                    continue
+                answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request.id}
+                if request.method == "tools/call":
+                    content = [{"type": "text", "text": str(error)}]
+                    answer["result"] = {"content": content, "isError": True, "resultType": "complete"}
+                else:
+                    answer["error"] = {"code": UNAVAILABLE, "message": str(error)}
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+                return
+
+
+def _request(line: bytes) -> types.JSONRPCRequest | None:
+    try:
+        message = types.jsonrpc_message_adapter.validate_json(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, types.JSONRPCRequest) else None

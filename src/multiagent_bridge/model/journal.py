@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from json.encoder import encode_basestring_ascii
 from typing import ClassVar, cast
@@ -106,6 +107,7 @@ class Head:
         return " ".join((str(self.size), self.last, *(subtree.hex() for subtree in self.frontier)))
 
     @classmethod
+    @lru_cache(maxsize=8)  # a hub reads again what it has just written
     def from_text(cls, text: str) -> Head:
         """What `to_text` wrote. Raises Tampered for anything that it cannot have written."""
         size, *hashes = text.split(" ")
@@ -218,7 +220,6 @@ class Verifier:
 
     def __init__(self, start: Head = Head.EMPTY, checkpoints: Iterable[Checkpoint] = ()) -> None:
         self.head = start
-        self._start = start.size
         self._vouched = start.size
         self._waiting = sorted(checkpoints, key=lambda checkpoint: checkpoint.size, reverse=True)
         if self._waiting and self._waiting[-1].size < start.size:
@@ -242,8 +243,8 @@ class Verifier:
         if entry.seq != place:
             raise _misplaced(place, entry.seq)
         if entry.prev != self.head.last:
-            if self.head.size == self._start:
-                raise _tampered(place, "edited", "does not follow the beginning of the chain")
+            if self.head.size == self._vouched:
+                raise _tampered(place, "edited", "was edited: it does not follow what was vouched for")
             raise _tampered(place - 1, "edited", f"was edited, or the link to it in entry {place} was")
         self.head = self.head.grown(bytes.fromhex(entry.hash))
         self._compare()

@@ -102,7 +102,7 @@ class Conversations:
             roles = self._roles(my_role, partner_role, more_roles)
             seconds = self._lifetime(ttl_seconds)
         except BridgeError as refusal:
-            raise await self._gate.refuse(caller, nobody, "conversation.create", refusal) from refusal
+            raise await self._gate.refuse(caller, nobody, "conversation.create", refusal, seated=False) from refusal
 
         async def opened(tx: Tx, now: int, ticket: Ticket) -> Created:
             conversation_id = self._ids.conversation()
@@ -140,7 +140,7 @@ class Conversations:
             return await self._gate.enter(caller, given, "conversation.join", self._limits.reads, self._seated)
         if not isinstance(invite, str) or given.token:
             invalid = Invalid("pass either an invite or the three credentials", "an invite is text such as abcde-12345")
-            raise await self._gate.refuse(caller, given, "conversation.join", invalid) from None
+            raise await self._gate.refuse(caller, given, "conversation.join", invalid, seated=False) from None
         digest = self._keys.code_digest(normal_code(invite))
 
         async def by_code(tx: Tx, now: int, ticket: Ticket) -> Place:
@@ -162,7 +162,8 @@ class Conversations:
                 )
             ticket.authenticated = True
             await tx.sessions.heartbeat(conversation.id, session.id, now)
-            return await self._seated(Standing(tx, now, conversation, session, ticket, self._journal))
+            sessions = await tx.sessions.of(conversation.id)
+            return await self._seated(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
         return await self._gate.knock(
             caller, given, "conversation.join", f"{caller.peer}:join", self._limits.invites, by_code
@@ -172,7 +173,7 @@ class Conversations:
         if not me.ticket.caller.operator:
             await self._gate.bind(me.tx, me.ticket.caller, me.conversation.id, me.session, me.now)
         await me.record("conversation.join", me.session.id)
-        return Place(me.conversation, me.session, await partners(me.tx, me.session))
+        return Place(me.conversation, me.session, me.partners)
 
     async def list(self, caller: Caller, given: Credentials = NO_CREDENTIALS) -> Places:
         """The caller's live conversations, and the one it gave a token for. An operator is shown every one, as `a`."""
@@ -185,8 +186,8 @@ class Conversations:
                 for agent in filter(None, (caller.agent, caller.alias)):
                     seats |= {(b.conversation_id, b.session_id): None for b in await tx.bindings.of(agent)}
                 if given.token:
-                    conversation, session = await self._gate.standing(tx, caller, given, now)
-                    seats[conversation.id, session.id] = None
+                    me = await self._gate.standing(tx, caller, given, now)
+                    seats[me.conversation.id, me.session.id] = None
             places = []
             for conversation_id, session_id in seats:
                 found = await tx.conversations.get(conversation_id)
@@ -319,7 +320,7 @@ class Conversations:
         return [await self._member(tx, conversation_id, session_id)]
 
     def _roles(self, my_role: object, partner_role: object, more_roles: object) -> Sequence[str]:
-        more = [more_roles] if isinstance(more_roles, str) else more_roles or []
+        more = [more_roles] if more_roles and isinstance(more_roles, str) else more_roles or []
         if not isinstance(more, (list, tuple)):
             raise Invalid("more_roles must be a list", 'pass a list of roles, such as ["reviewer"]')
         if len(more) + 2 > self._limits.sessions:

@@ -17,6 +17,8 @@ from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.presence import Presence
 
 T = TypeVar("T")
+Seat = tuple[Conversation, Session, Sequence[Session]]
+"""A conversation, the session that asks, and every session of it."""
 
 
 @dataclass(slots=True)
@@ -45,8 +47,14 @@ class Standing:
     now: int
     conversation: Conversation
     session: Session
+    sessions: Sequence[Session]
     ticket: Ticket
     journal: Journal
+
+    @property
+    def partners(self) -> Sequence[Session]:
+        """Every other session of the conversation."""
+        return [other for other in self.sessions if other.id != self.session.id]
 
     async def record(
         self, action: str, target: str = "", facts: Mapping[str, Fact] | None = None, digest: str = ""
@@ -84,12 +92,12 @@ class Gate:
 
         async def admitted(tx: Tx, ticket: Ticket) -> T:
             now = self._clock.now()
-            conversation, session = await self._authenticated(tx, given, ticket, now)
+            conversation, session, sessions = await self._authenticated(tx, given, ticket, now)
             if not caller.operator:
                 kind = "write" if windows is self._limits.writes else "read"
                 await self.limit(tx, f"{session.conversation_id}/{session.id}:{kind}", windows, now)
                 await tx.sessions.heartbeat(conversation.id, session.id, now)
-            return await verb(Standing(tx, now, conversation, session, ticket, self._journal))
+            return await verb(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
         return await self._through(caller, given, action, admitted)
 
@@ -122,14 +130,18 @@ class Gate:
 
         return await self._through(caller, Credentials(), action, admitted)
 
-    async def refuse(self, caller: Caller, given: Credentials, action: str, refusal: BridgeError) -> BridgeError:
-        """Write the entry of a request refused before any transaction (its words were invalid). Returns what to raise."""
+    async def refuse(
+        self, caller: Caller, given: Credentials, action: str, refusal: BridgeError, seated: bool = True
+    ) -> BridgeError:
+        """Write the entry of a request refused before any transaction (its words were invalid). Returns what to raise.
+
+        `seated`: the request needs a session, so that whoever has none is told that and nothing about its words.
+        """
         ticket = Ticket(caller, action, self._clock.monotonic())
-        if not caller.operator:
+        if seated and not caller.operator:
             try:
                 await self._store.read(lambda tx: self._authenticated(tx, given, ticket, self._clock.now()))
             except BridgeError as failed:
-                # who is not admitted learns nothing about the words it used
                 refusal = failed
         return await self._refused(ticket, given, refusal)
 
@@ -144,9 +156,11 @@ class Gate:
                 retry_after=seconds,
             )
 
-    async def standing(self, tx: Tx, caller: Caller, given: Credentials, now: int) -> tuple[Conversation, Session]:
+    async def standing(self, tx: Tx, caller: Caller, given: Credentials, now: int, action: str = "") -> Standing:
         """Authenticate inside somebody else's transaction, without charge or heartbeat."""
-        return await self._authenticated(tx, given, Ticket(caller, "", self._clock.monotonic()), now)
+        ticket = Ticket(caller, action, self._clock.monotonic())
+        conversation, session, sessions = await self._authenticated(tx, given, ticket, now)
+        return Standing(tx, now, conversation, session, sessions, ticket, self._journal)
 
     async def _through(
         self,
@@ -186,22 +200,20 @@ class Gate:
 
         return await self._store.write(written)
 
-    async def _authenticated(
-        self, tx: Tx, given: Credentials, ticket: Ticket, now: int
-    ) -> tuple[Conversation, Session]:
+    async def _authenticated(self, tx: Tx, given: Credentials, ticket: Ticket, now: int) -> Seat:
         caller = ticket.caller
         if caller.operator:
             return await self._owned(tx, given, ticket)
         if given.token:
-            conversation, session = await self._by_token(tx, caller, given)
+            conversation, session, sessions = await self._by_token(tx, caller, given)
         else:
-            conversation, session = await self._by_binding(tx, caller, given, now)
+            conversation, session, sessions = await self._by_binding(tx, caller, given, now)
         ticket.conversation, ticket.session, ticket.authenticated = conversation.id, session.id, True
         if conversation.expired(now):
             raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation.id}")
-        return conversation, session
+        return conversation, session, sessions
 
-    async def _by_token(self, tx: Tx, caller: Caller, given: Credentials) -> tuple[Conversation, Session]:
+    async def _by_token(self, tx: Tx, caller: Caller, given: Credentials) -> Seat:
         found = None
         if access.wellformed(given):
             found = await tx.sessions.get(given.conversation_id or "", given.session_id or "")
@@ -218,9 +230,9 @@ class Gate:
         conversation = await tx.conversations.get(found.conversation_id)
         if conversation is None:
             raise access.refusal()
-        return conversation, found
+        return conversation, found, await tx.sessions.of(conversation.id)
 
-    async def _by_binding(self, tx: Tx, caller: Caller, given: Credentials, now: int) -> tuple[Conversation, Session]:
+    async def _by_binding(self, tx: Tx, caller: Caller, given: Credentials, now: int) -> Seat:
         mine = access.agreeing(await tx.bindings.of(caller.agent), given)
         inherited = not mine and bool(caller.alias)
         if inherited:
@@ -233,12 +245,13 @@ class Gate:
         current = [pair for pair in live if not pair[1].expired(now)] or live
         chosen = access.only([binding for binding, _ in current], given)
         conversation = next(c for b, c in current if b is chosen)
-        session = await tx.sessions.get(chosen.conversation_id, chosen.session_id)
+        sessions = await tx.sessions.of(chosen.conversation_id)
+        session = next((s for s in sessions if s.id == chosen.session_id), None)
         if session is None:
             raise NotFound("the session is gone", "create or join a conversation again")
         if inherited:
             await self.bind(tx, caller, conversation.id, session, now)
-        return conversation, session
+        return conversation, session, sessions
 
     async def _free(self, tx: Tx, binding: Binding) -> bool:
         """Whether no other live connection acts as that session: only then may a namesake take it up again."""
@@ -253,13 +266,14 @@ class Gate:
         if caller.alias:
             await tx.bindings.bind(replace(binding, agent=caller.alias))
 
-    async def _owned(self, tx: Tx, given: Credentials, ticket: Ticket) -> tuple[Conversation, Session]:
+    async def _owned(self, tx: Tx, given: Credentials, ticket: Ticket) -> Seat:
         conversation = await tx.conversations.get(given.conversation_id or "")
         if conversation is None:
             raise NotFound("no such conversation", "mab list shows them")
         ticket.conversation = conversation.id
-        session = await tx.sessions.get(conversation.id, given.session_id or "a")
+        sessions = await tx.sessions.of(conversation.id)
+        session = next((s for s in sessions if s.id == (given.session_id or "a")), None)
         if session is None:
             raise NotFound("no such session in that conversation", f"mab show {conversation.id}")
         ticket.session = session.id
-        return conversation, session
+        return conversation, session, sessions

@@ -6,16 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from multiagent_bridge.errors import BridgeError, Fact
+from multiagent_bridge.errors import BridgeError, Fact, Tampered
 from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.checkpoints import Checkpoint, sign, verify
 from multiagent_bridge.model.journal import Draft, Entry, Head, Verifier
 from multiagent_bridge.model.limits import Limits
 from multiagent_bridge.ports import Clock, Keys, Store, Tx
-
-ORIGIN = "multiagent-bridge/journal"
-"""First line of every checkpoint (C2SP tlog-checkpoint)."""
 
 PAGE = 1000
 """Entries read in one transaction."""
@@ -167,20 +164,28 @@ class Journal:
 
     async def lines(self) -> AsyncIterator[str]:
         """Every stored line as it lies there, in order, up to where the journal ended at the first look."""
-        head = await self.head()
-        async for line in self._stored(head.size):
-            yield line
+        size, after = (await self.head()).size, 0
+        while after < size and (page := (await self._looked(after))[1]):
+            for after, line in page:
+                if after <= size:
+                    yield line
 
     async def verify(self, kept: Sequence[str] = ()) -> Verified:
         """Check every stored line, link, checkpoint and the head; `kept` are checkpoint notes from elsewhere.
 
-        Raises Tampered naming the first wrong entry.
+        Raises Tampered naming the first wrong entry, Invalid for a note that is no checkpoint of this journal.
         """
-        head, notes = await self._store.read(_head_and_notes)
+        notes = await self._store.read(lambda tx: tx.journal.checkpoints())
         signed = [self._checked(note) for _, note in notes]
         verifier = Verifier(checkpoints=[*signed, *(self._checked(note) for note in kept)])
-        async for line in self._stored(head.size):
-            verifier.feed(line)
+        after = 0
+        while True:
+            # head and lines of one snapshot: whatever lies beyond the head then is not ours
+            head, page = await self._looked(after)
+            if not page:
+                break
+            for after, line in page:
+                verifier.feed(line)
         reached = verifier.finish(head)
         return Verified(reached.size, reached.root(), len(signed), max((c.size for c in signed), default=0))
 
@@ -189,37 +194,32 @@ class Journal:
         """What checks our checkpoints, in C2SP form."""
         return self._keys.verifier_key
 
-    async def _stored(self, size: int) -> AsyncIterator[str]:
-        """Stored lines, those beyond the head at the start left out, in the order of their numbers."""
-        after, seen = 0, 0
-        while seen < size and (page := await self._page(after)):
-            for _, line in page[: size - seen]:
-                yield line
-            seen += len(page)
-            after = page[-1][0]
+    async def _looked(self, after: int) -> tuple[Head, Sequence[tuple[int, str]]]:
+        """The head and the next page of lines, of one snapshot."""
 
-    async def _page(self, after: int) -> Sequence[tuple[int, str]]:
-        return await self._store.read(lambda tx: tx.journal.lines(after, PAGE))
+        async def looked(tx: Tx) -> tuple[Head, Sequence[tuple[int, str]]]:
+            return await tx.journal.head(), await tx.journal.lines(after, PAGE)
+
+        return await self._store.read(looked)
 
     def _signed(self, head: Head) -> str:
-        return sign(
-            Checkpoint(ORIGIN, head.size, head.root()), self._keys.signer, self._keys.public_key, self._keys.sign
-        )
+        # C2SP asks that the origin is unique and the name of the key
+        checkpoint = Checkpoint(self._keys.signer, head.size, head.root())
+        return sign(checkpoint, self._keys.signer, self._keys.public_key, self._keys.sign)
 
     def _checked(self, note: str) -> Checkpoint:
-        return verify(
+        checkpoint = verify(
             note, self._keys.verifier_key, lambda _, signature, message: self._keys.verify(message, signature)
         )
+        if checkpoint.origin != self._keys.signer:
+            raise Tampered(f"the checkpoint at size {checkpoint.size} is of another journal", "look where it came from")
+        return checkpoint
 
     def _safe(self, sentence: str) -> str:
         try:
             return str(self._redact(sentence).text)
         except BridgeError:
             return "withheld: it could not be checked for secrets"
-
-
-async def _head_and_notes(tx: Tx) -> tuple[Head, Sequence[tuple[int, str]]]:
-    return await tx.journal.head(), await tx.journal.checkpoints()
 
 
 def _whole(facts: Mapping[str, Fact]) -> dict[str, str | int | bool | None]:

@@ -78,7 +78,7 @@ class Messages:
 
         async def stored(me: Standing) -> tuple[str, Sent]:
             mine = me.conversation.id
-            recipients = chosen(out.to, me.session, await me.tx.sessions.of(mine))
+            recipients = chosen(out.to, me.session, me.sessions)
             if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
                 return mine, await self._again(me, before, out)
             self._within_quota(me.conversation, len(out.body))
@@ -159,18 +159,15 @@ class Messages:
 
     async def _moved(self, tx: Tx, caller: Caller, here: Credentials) -> bool:
         """The look of a tick, without writing: is there mail after all? Raises when the session may no longer read."""
-        _, session = await self._gate.standing(tx, caller, here, self._clock.now())
-        return session.unread > 0
+        me = await self._gate.standing(tx, caller, here, self._clock.now())
+        return me.session.unread > 0
 
     async def _again_looked(self, caller: Caller, here: Credentials, asked: Asked, claim: str) -> Mail:
         """Look once more within one admitted call: authenticated again, not charged again."""
-        started = self._clock.monotonic()
 
         async def look(tx: Tx) -> Mail:
-            now = self._clock.now()
-            conversation, session = await self._gate.standing(tx, caller, here, now)
-            ticket = Ticket(caller, "message.check", started, conversation.id, session.id, authenticated=True)
-            return await self._looked(Standing(tx, now, conversation, session, ticket, self._journal), asked, claim)
+            me = await self._gate.standing(tx, caller, here, self._clock.now(), "message.check")
+            return await self._looked(me, asked, claim)
 
         return await self._store.write(look)
 
@@ -191,7 +188,7 @@ class Messages:
         found = fitting(found, self._limits.page_characters, newest=asked.history)
         if not found:
             return Mail((), unread, mine, reader)
-        letters = await self._opened(me.tx, me.conversation, found)
+        letters = self._opened(me.conversation, me.sessions, found)
         action = "message.reread" if asked.history else "message.peek"
         claimed = asked.auto_ack and not asked.history
         if claimed:
@@ -211,9 +208,9 @@ class Messages:
         before = asked.before
 
         async def scanned(tx: Tx) -> tuple[int | None, Sequence[Letter]]:
-            conversation, session = await self._gate.standing(tx, caller, here, self._clock.now())
-            page = await tx.messages.received(conversation.id, session.id, before, SCAN)
-            letters = await self._opened(tx, conversation, page)
+            me = await self._gate.standing(tx, caller, here, self._clock.now())
+            page = await tx.messages.received(me.conversation.id, me.session.id, before, SCAN)
+            letters = self._opened(me.conversation, me.sessions, page)
             return (page[-1].id if len(page) == SCAN else None), [x for x in letters if mentions(x, words)]
 
         while len(hits) < asked.limit:
@@ -261,7 +258,8 @@ class Messages:
             if conversation is None:
                 raise NotFound("no such conversation", "mab list shows them")
             ticket.conversation = conversation_id
-            letters = await self._opened(tx, conversation, await tx.messages.list(conversation_id, after, limit))
+            sessions = await tx.sessions.of(conversation_id)
+            letters = self._opened(conversation, sessions, await tx.messages.list(conversation_id, after, limit))
             if letters:
                 facts = {"count": len(letters), "last": letters[-1].message.id}
                 await self._journal.record(tx, ticket, now, "message.show", conversation_id, facts, "")
@@ -277,12 +275,14 @@ class Messages:
             message = await tx.messages.get(conversation_id, message_id)
             if not caller.operator or conversation is None or message is None:
                 return None
-            return (await self._opened(tx, conversation, [message]))[0].text
+            return self._opened(conversation, (), [message])[0].text
 
         return await self._store.read(looked)
 
-    async def _opened(self, tx: Tx, conversation: Conversation, found: Sequence[Message]) -> Sequence[Letter]:
-        roles = {s.id: s.role for s in await tx.sessions.of(conversation.id)}
+    def _opened(
+        self, conversation: Conversation, sessions: Sequence[Session], found: Sequence[Message]
+    ) -> Sequence[Letter]:
+        roles = {session.id: session.role for session in sessions}
         letters = []
         for message in found:
             body = self._keys.open(conversation, f"messages/body/{message.id}", message.body)

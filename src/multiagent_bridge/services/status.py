@@ -13,7 +13,6 @@ from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import STATUSES, Session
 from multiagent_bridge.ports import Bell, Keys
-from multiagent_bridge.services.conversations import partners
 from multiagent_bridge.services.gate import Gate, Standing
 
 Fields = dict[str, object]
@@ -115,7 +114,7 @@ class Status:
         """Every partner, or the one that `partner` (session id or role) names. Raises Invalid when nobody has that name."""
 
         async def looked(me: Standing) -> Partners:
-            others = await partners(me.tx, me.session)
+            others = me.partners
             if partner is not None:
                 name = text.line("partner", partner, 1, self._limits.role_max)
                 others = [s for s in others if s.id == name or s.role.casefold() == name.casefold()]

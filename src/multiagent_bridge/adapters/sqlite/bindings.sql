@@ -6,7 +6,7 @@ VALUES (:agent, :conversation_id, :session_id, :generation, :bound_at);
 SELECT b.agent, b.conversation_id, b.session_id, b.generation, b.bound_at FROM bindings AS b
 JOIN sessions AS s ON s.conversation_id = b.conversation_id AND s.id = b.session_id
 WHERE b.agent = :agent AND s.revoked = 0 AND s.generation = b.generation
-ORDER BY b.bound_at, b.seq;
+ORDER BY b.seq;
 
 -- name: holders
 SELECT b.agent FROM bindings AS b

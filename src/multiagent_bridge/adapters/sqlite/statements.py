@@ -11,7 +11,7 @@ from multiagent_bridge.adapters.sqlite.failures import is_final, translated
 from multiagent_bridge.errors import BridgeError, NotFound
 
 Row = tuple[Any, ...]
-Values = Mapping[str, str | int | bytes | None]
+Values = Mapping[str, Any]
 
 
 class Statements:

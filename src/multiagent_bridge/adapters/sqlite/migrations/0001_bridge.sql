@@ -78,6 +78,7 @@ CREATE TABLE bindings (
   FOREIGN KEY (conversation_id, session_id) REFERENCES sessions (conversation_id, id) ON DELETE CASCADE
 ) STRICT;
 
+CREATE INDEX bindings_by_agent ON bindings (agent);
 CREATE INDEX bindings_by_session ON bindings (conversation_id, session_id);
 
 -- The journal outlives conversations: no foreign key.

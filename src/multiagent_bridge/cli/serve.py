@@ -1,0 +1,198 @@
+"""Commands of the hub itself: serve, mcp, status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from multiagent_bridge.cli import output
+from multiagent_bridge.errors import BridgeError, Unavailable
+
+if TYPE_CHECKING:
+    from multiagent_bridge.config import Settings
+    from multiagent_bridge.mcp.socket import SocketFace
+
+OWNER = "hub"
+"""The one hub of a state directory claims mail under this name."""
+
+HANDOVER_LOOKS = 100
+HANDOVER_PAUSE = 0.05
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(mcp)
+
+
+def serve(
+    detached: Annotated[bool, typer.Option(hidden=True)] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the hub that runs now.")] = False,
+    store: Annotated[str | None, typer.Option(help="Store URL, such as sqlite:///PATH.")] = None,
+) -> None:
+    """Run the hub of this state directory. `mab mcp` starts one by itself when none answers."""
+    from multiagent_bridge import config
+
+    settings = config.load(store=store)
+    if stop:
+        _stop(settings)
+        return
+    raise typer.Exit(asyncio.run(_serve(settings, detached)))
+
+
+def mcp(
+    name: Annotated[str | None, typer.Option("--as", help="Keep this agent's conversations over restarts.")] = None,
+    standalone: Annotated[bool, typer.Option("--standalone", help="Serve in this process, without a hub.")] = False,
+) -> None:
+    """Serve MCP over standard input and output: the command that an MCP client starts."""
+    raise typer.Exit(asyncio.run(_standalone(name)))
+
+
+async def _serve(settings: Settings, detached: bool) -> int:
+    from multiagent_bridge.adapters.state import opened, prepared
+
+    home = prepared(settings.home)
+    lock = await _only_hub(home, detached)
+    if lock is None:
+        return 0
+    from multiagent_bridge import telemetry, wiring
+    from multiagent_bridge.model.callers import Caller
+
+    leave = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.callback(os.close, lock)
+        hub = await wiring.open_hub(settings, stack, OWNER)
+        # a second of imports, which a hub without a store has no use for
+        from multiagent_bridge.mcp.server import build
+        from multiagent_bridge.mcp.socket import SocketFace
+
+        if detached:
+            # refuses a link in the log's place
+            os.close(opened(home / "hub.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+        telemetry.start(home / "hub.log" if detached else None, settings.hub.log_level, hub.redact)
+        itself = Caller(agent="", name=OWNER, peer=f"uid:{os.geteuid()}", operator=True)
+        await hub.messages.recover(itself, OWNER)
+        face = SocketFace(build(hub), hub, leave.set)
+        await face.open(home / "hub.sock")
+        stack.push_async_callback(face.close)
+        _write_pid(opened(home / "hub.pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, leave.set)
+        if detached:
+            _let_go()
+        else:
+            output.say(f"hub listens at {home / 'hub.sock'}")
+        await _until(leave, face, settings.hub.idle_seconds if detached else None)
+        await hub.journal.checkpoint()
+        # nobody may find a socket that nobody answers; the lock is still ours
+        (home / "hub.sock").unlink(missing_ok=True)
+        (home / "hub.pid").unlink(missing_ok=True)
+    return 0
+
+
+def _write_pid(handle: int) -> None:
+    try:
+        os.write(handle, f"{os.getpid()}\n".encode())
+    finally:
+        os.close(handle)
+
+
+async def _only_hub(home: Path, detached: bool) -> int | None:
+    """The lock of the one hub of `home`; None when another serves. One that is on its way out is waited for."""
+    from multiagent_bridge.adapters.state import try_lock
+
+    for _ in range(HANDOVER_LOOKS):
+        lock = try_lock(home / "hub.lock")
+        if lock is not None:
+            return lock
+        if not detached:
+            raise Unavailable("a hub runs here already", "mab status shows it, mab serve --stop ends it")
+        # a hub that leaves takes its socket away before it gives up the lock
+        if (home / "hub.sock").exists():
+            return None
+        await asyncio.sleep(HANDOVER_PAUSE)
+    return None
+
+
+async def _until(leave: asyncio.Event, face: SocketFace, idle_seconds: int | None) -> None:
+    """Until asked to leave, or until nobody was connected for `idle_seconds`."""
+    while not leave.is_set():
+        left = None if idle_seconds is None else idle_seconds - face.idle_seconds
+        if left is not None and left <= 0:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await leave.wait()
+
+
+async def _standalone(name: str | None) -> int:
+    """One client, served by this process over its standard streams."""
+    import secrets
+
+    from multiagent_bridge import config, telemetry, wiring
+    from multiagent_bridge.mcp.server import build
+    from multiagent_bridge.mcp.socket import identity
+    from multiagent_bridge.mcp.stream import Stream, refuse
+
+    async with AsyncExitStack() as stack:
+        reader, writer = await _standard_streams()
+        try:
+            settings = config.load()
+            caller = identity(secrets.token_hex(16), name, os.geteuid())
+            hub = await wiring.open_hub(settings, stack)
+        except BridgeError as failed:
+            await refuse(reader, writer, failed)
+            raise
+        telemetry.start(None, settings.hub.log_level, hub.redact)
+        await Stream(build(hub), hub, caller, reader, writer).serve()
+    return 0
+
+
+async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(0), "rb", 0))
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(os.dup(1), "wb", 0))
+    return reader, asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+def _let_go() -> None:
+    """Let go of the shim that started us: its end of our standard error closes when it leaves."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    sys.stderr.flush()
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _stop(settings: Settings) -> None:
+    """Ask the running hub to leave and wait until its lock is free."""
+    from multiagent_bridge.adapters.state import locked, prepared, try_lock
+
+    home = prepared(settings.home)
+    free = try_lock(home / "hub.lock")
+    if free is not None:
+        os.close(free)
+        output.say("no hub runs here")
+        return
+    process = hub_process(home)
+    if process is None:
+        raise Unavailable("the hub's process is not known", "mab doctor")
+    os.kill(process, signal.SIGTERM)
+    with locked(home / "hub.lock"):
+        output.say("the hub has left")
+
+
+def hub_process(home: Path) -> int | None:
+    """The process id that the running hub wrote down."""
+    with suppress(OSError, ValueError):
+        return int((home / "hub.pid").read_text())
+    return None
+
+

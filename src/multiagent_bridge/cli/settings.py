@@ -1,0 +1,49 @@
+"""Commands of the configuration: config show, config validate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from multiagent_bridge.cli import output
+from multiagent_bridge.cli.conversations import Json
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
+    group.command()(show)
+    group.command()(validate)
+    app.add_typer(group, name="config")
+
+
+def show(as_json: Json = False) -> None:
+    """Every setting with its value; secrets are masked."""
+    from multiagent_bridge import config
+
+    settings = config.load()
+    shown: dict[str, Any] = settings.model_dump(mode="json") | {"store": settings.store_url}
+    if as_json:
+        output.data(shown)
+        return
+    output.facts(dict(_flat("", shown)))
+    for path in config.sources():
+        output.say(f"read from {path}")
+
+
+def validate() -> None:
+    """Check every source of settings; the first wrong key is named."""
+    from multiagent_bridge import config
+
+    config.load()
+    output.say("settings are valid: " + (", ".join(str(p) for p in config.sources()) or "no bridge.toml, defaults"))
+
+
+def _flat(prefix: str, value: dict[str, Any]) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            rows += _flat(f"{prefix}{name}.", inner)
+        else:
+            rows.append((prefix + name, inner))
+    return rows

@@ -1,0 +1,114 @@
+"""Random values without a form of their own, told by the words beside them: `okta SECRET x`, `nicereply x`, `coda-key-x`."""
+
+from __future__ import annotations
+
+import re
+import string
+
+from multiagent_bridge.guard.redaction.budget import Budget
+from multiagent_bridge.guard.redaction.judge import is_random, is_reference
+from multiagent_bridge.guard.redaction.names import split_words
+from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
+
+# What belongs to the core of a random value on either side.
+_AFTER = re.compile(r"(?:[.+/=_%-][A-Za-z0-9+/_=%]{1,})*={0,2}")
+_ALNUM = string.ascii_letters + string.digits
+_FIELD = frozenset(
+    "key keys secret secrets token tokens access private apikey api_key credential credentials password passwd pat auth bearer "
+    "authorization apitoken accesstoken secretkey unseal".split()
+)
+_WEAK = frozenset("api app client account user id url host x v the is my our your for to of a project rest web service in env".split())
+# Words that say the value is something else.
+_OTHER = frozenset(
+    "id ids sha sha1 sha256 sha384 sha512 md5 commit hash hashes digest etag integrity index tree revision rev nonce fingerprint image trace span "
+    "request build artifact version uuid guid checksum public pub blob object parent merge ref branch tag session cursor src "
+    "signature sig salt iv h1 ssh rsa peer wallet address txid tx block size file path test expected want got cache layer".split()
+)
+_DIGIT = re.compile(r"[0-9]")
+REACH = 64
+
+
+def find_neighbours(text: str, middles: list[tuple[int, int]], budget: Budget) -> list[Span]:
+    """Random values right after the name of a service or of a secret. `middles` are the cores of `tokens.cores`."""
+    out: list[Span] = []
+    at = 0
+    for low, high in middles:
+        if low < at or text[low:high].isdigit():
+            continue
+        budget.spend()
+        floor = max(at, low - 40)
+        if tail := _AFTER.match(text, high):
+            high = tail.end()
+        at = high
+        while high > low and text[high - 1] in ".-%_/":
+            high -= 1
+        low = _leftwards(text, floor, low)
+        verdict = _beside(text[max(0, low - REACH) : low])
+        if not verdict:
+            inner = _glued(text[low : min(high, low + 200)])
+            if not inner:
+                continue
+            low += inner
+            verdict = 2
+        value = text[low:high]
+        if PLACEHOLDER_MARK in value or is_reference(value):
+            continue
+        if is_random(value, 20 if verdict == 1 else 16) or (verdict == 2 and is_random(value.replace("-", ""), 16)):
+            out.append(Span(low, high, "SECRET", "neighbour", 0))
+    return out
+
+
+def _leftwards(text: str, floor: int, low: int) -> int:
+    """The beginning of a value in groups: groups with a digit in front of its core belong to it."""
+    while low > floor + 1 and text[low - 1] in "-_+/." and text[low - 2] in _ALNUM:
+        head = text[floor : low - 1]
+        group = head[len(head.rstrip(_ALNUM)) :]
+        if len(group) > 24 or not _DIGIT.search(group):
+            break
+        low -= len(group) + 1
+    return low
+
+
+def _beside(head: str) -> int:
+    """2 when the words before a value name a secret of a service, 1 when they name a secret or a service alone, else 0."""
+    tail = head.rstrip(" \t\r\n\"'`=:->()[]{}<,|$@.*\\/&?")
+    gap = head[len(tail) :]
+    if not tail or len(gap) > 12 or gap.count("\n") > 2:
+        return 0
+    last = tail[len(tail.rstrip(_ALNUM)) :]
+    if last.lower() in _OTHER or last.isdigit():
+        return 0
+    line = tail.rfind("\n")
+    words = split_words(tail[max(line + 1, len(tail) - 48) :])[-5:]
+    if not words or words[-1] in _OTHER or "public" in words or "---" in gap or "pub" in words:
+        return 0
+    field = any(word in _FIELD or word.endswith(("token", "secret", "apikey", "password")) for word in words[-3:])
+    names = _names(words)
+    vendor = any(name in VENDORS for name in names)
+    if not vendor and field:
+        vendor = any(name in ORDINARY for name in names)
+    if vendor and field:
+        return 2
+    if vendor and (words[-1] in VENDORS or words[-1] in _WEAK or "".join(words[-2:]) in VENDORS or "".join(words[-3:]) in VENDORS):
+        return 1
+    if field and words[-1] in _FIELD and (words[-1].upper() in tail or gap.strip(" \t") not in ("", "/", ".")):
+        return 1
+    return 0
+
+
+def _names(words: list[str]) -> list[str]:
+    pairs = ["".join(words[i : i + 2]) for i in range(len(words) - 1)]
+    triples = ["".join(words[i : i + 3]) for i in range(len(words) - 2)]
+    return [*words, *pairs, *triples]
+
+
+_TAIL = re.compile(r"(?:[-_.]|(?<=[a-zA-Z])[-_.])(?=[0-9A-Za-z]{16,}$|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-)")
+
+
+def _glued(value: str) -> int:
+    """Where the random part of `gitter-secret-x` begins, or 0."""
+    found = _TAIL.search(value)
+    if not found:
+        return 0
+    return found.end() if _beside(value[: found.start()] + "=") == 2 else 0

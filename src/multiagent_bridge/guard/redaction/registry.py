@@ -1,0 +1,141 @@
+"""Secrets a conversation has seen: kept in memory only, found again whole, in part, encoded or split over two messages."""
+
+from __future__ import annotations
+
+import base64
+from collections import OrderedDict
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from multiagent_bridge.guard.redaction.budget import Budget
+from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+
+SHORTEST = 6  # shorter values would mask ordinary words (the practice of build systems that mask known values)
+LONGEST = 4_096
+SECRETS_AT_MOST = 128
+_GRAM = 6
+_SAMPLED = 12  # needles of this length and more are found by sampling the text every seventh character
+_STRIDE = _SAMPLED - _GRAM + 1
+
+
+class SeenSecrets:
+    """The registry of one conversation. Holds secrets, so it is never stored, logged or shown: `repr` gives a count only.
+
+    `capacity` bounds the number of secrets; the one not met for longest is forgotten first.
+    """
+
+    __slots__ = ("_capacity", "_grams", "_needles", "_secrets", "_short")
+
+    def __init__(self, capacity: int = SECRETS_AT_MOST) -> None:
+        self._capacity = capacity
+        self._secrets: OrderedDict[str, str] = OrderedDict()
+        self._needles: dict[str, str] = {}
+        self._grams: dict[str, list[tuple[str, int]]] = {}
+        self._short: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"SeenSecrets({len(self._secrets)})"
+
+    def __len__(self) -> int:
+        return len(self._secrets)
+
+    def remember(self, text: str, spans: list[Span]) -> None:
+        """Add the findings of a text. Values below six characters and placeholders are left out."""
+        changed = False
+        for span in spans:
+            value = text[span.start : span.end].strip()
+            if not SHORTEST <= len(value) <= LONGEST or PLACEHOLDER_MARK in value:
+                continue
+            if value in self._secrets:
+                self._secrets.move_to_end(value)
+                continue
+            self._secrets[value] = span.kind
+            changed = True
+        while len(self._secrets) > self._capacity:
+            self._secrets.popitem(last=False)
+        if changed:
+            self._index()
+
+    def _index(self) -> None:
+        self._needles = {}
+        for value, kind in self._secrets.items():
+            for form in _forms(value):
+                self._needles.setdefault(form, kind)
+        self._grams = {}
+        self._short = {}
+        for needle, kind in self._needles.items():
+            if len(needle) < _SAMPLED:
+                self._short[needle] = kind
+                continue
+            for at in range(len(needle) - _GRAM + 1):
+                self._grams.setdefault(needle[at : at + _GRAM], []).append((needle, at))
+
+    def find(self, text: str, budget: Budget) -> list[Span]:
+        """Known secrets, their encodings, and parts of at least half of one (12 characters or more)."""
+        if not self._needles:
+            return []
+        out: list[Span] = []
+        for needle, kind in self._short.items():
+            at = text.find(needle)
+            while at >= 0:
+                budget.spend()
+                if _stands_alone(text, at, at + len(needle)):
+                    out.append(Span(at, at + len(needle), kind, "seen", 1))
+                at = text.find(needle, at + len(needle))
+        done = 0
+        for at in range(0, len(text) - _GRAM + 1, _STRIDE) if self._grams else ():
+            if at >= done and (places := self._grams.get(text[at : at + _GRAM])):
+                for needle, offset in places[:16]:
+                    budget.spend()
+                    start, end = _overlap(text, at, needle, offset)
+                    if end - start >= max(_SAMPLED, (len(needle) + 1) // 2):
+                        out.append(Span(start, end, self._needles[needle], "seen", 1))
+                        done = end
+                        break
+        return out
+
+
+def _overlap(text: str, at: int, needle: str, offset: int) -> tuple[int, int]:
+    """The longest stretch around `at` in which `text` equals `needle` laid at `offset`."""
+    start, low = at, offset
+    while start and low and text[start - 1] == needle[low - 1]:
+        start -= 1
+        low -= 1
+    end, high = at + _GRAM, offset + _GRAM
+    while end < len(text) and high < len(needle) and text[end] == needle[high]:
+        end += 1
+        high += 1
+    return start, end
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    if len(value) < 8:
+        return
+    plain = value.encode("utf-8", "surrogatepass")
+    for shift in range(3):
+        # Base64 at each of three alignments, without the characters that depend on the neighbours.
+        coded = base64.b64encode(b"\0" * shift + plain).decode("ascii")
+        skip = (0, 2, 3)[shift]
+        body = coded.rstrip("=")[skip : -1 if (len(plain) + shift) % 3 else None]
+        if len(body) >= 10:
+            yield body
+            if "+" in body or "/" in body:
+                yield body.replace("+", "-").replace("/", "_")
+    yield plain.hex()
+    yield plain.hex().upper()
+    yield value[::-1]
+    if len(lines := [line.strip() for line in value.splitlines()]) > 1:
+        yield from (line for line in lines if len(line) >= _SAMPLED and not line.startswith("-----"))
+    try:
+        percent = quote(value, safe="")
+    except UnicodeEncodeError:
+        return
+    if percent != value:
+        yield percent

@@ -1,0 +1,264 @@
+"""Tokens that can be recognised on their own: one pass over long runs, one search for anchors, one shape match each."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+
+from multiagent_bridge.guard.redaction.budget import Budget
+from multiagent_bridge.guard.redaction.judge import is_random
+from multiagent_bridge.guard.redaction.rules import GLUED_AT_MOST, Rule, RuleTable
+from multiagent_bridge.guard.redaction.shapes import Runs
+from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+from multiagent_bridge.guard.redaction.views import joined
+
+HEAD_REACH = 24  # an anchor stands this near the random part of its token
+LED_LENGTH = 30  # the shortest token with an anchor in its middle
+SHORTEST = 16  # no format of the table is shorter, its anchor included
+_CHUNK = frozenset((string.ascii_letters + string.digits + "_-.~+/=:$%!@").encode())
+_CLASSES = bytes(97 if code in _CHUNK else 32 for code in range(256))
+_LONG = b"a" * SHORTEST
+_ALNUM = frozenset((string.ascii_letters + string.digits).encode())
+_LETTERS = bytes(97 if code in _ALNUM else 32 for code in range(256))
+_CORE_LENGTH = 14
+_CORE_RUN = b"a" * _CORE_LENGTH
+_ESCAPE_REST = re.compile(r"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv0]")
+_SEPARATORS = re.compile(r"(?<=[A-Za-z0-9])[_.~=-](?=[A-Za-z0-9_=.$-]{10})")
+_DIGIT = re.compile(r"[0-9]")
+_UUID_VIEW = b"aaaaaaaa aaaa aaaa aaaa aaaaaaaaaa"
+_GROUPS_VIEW = re.compile(rb"(?<!a)a{4,8}(?: a{4,8}){2,8}(?!a)")
+UUID_LENGTH = 36
+# Formats without an anchor: Discord bot tokens, Mailgun signing keys, Facebook app tokens, Tableau access tokens.
+_ANCHORLESS = re.compile(
+    r"(?P<DISCORD_TOKEN>[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,45})(?![A-Za-z0-9_-])"
+    r"|(?P<MAILGUN_KEY>[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8})(?![0-9a-f-])"
+    r"|(?P<TRUENAS_KEY>[0-9]{1,3}-[A-Za-z0-9]{64})(?![A-Za-z0-9])"
+    r"|(?P<TABLEAU_TOKEN>[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32})(?![A-Za-z0-9])"
+)
+_FACEBOOK = re.compile(r"[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])")
+
+
+def narrow(text: str) -> bytes:
+    """`text` as bytes of equal length, `?` for what Latin-1 has not: searching bytes is the fastest the library offers."""
+    return text.encode("latin-1", "replace")
+
+
+def classes(plain: bytes) -> bytes:
+    """`a` where a token may stand, a space elsewhere."""
+    return plain.translate(_CLASSES)
+
+
+def chunks(view: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of every run of token characters that is long enough to hold a token."""
+    at = view.find(_LONG)
+    while at >= 0:
+        end = view.find(b" ", at + SHORTEST)
+        if end < 0:
+            end = len(view)
+        yield at, end
+        at = view.find(_LONG, end)
+
+
+def cores(text: str, plain: bytes, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs of letters and digits that nobody typed as a word, UUIDs and groups of capitals and digits, in order."""
+    view = plain.translate(_LETTERS)
+    out: list[tuple[int, int]] = []
+    at = view.find(_CORE_RUN)
+    while at >= 0:
+        end = view.find(b" ", at + _CORE_LENGTH)
+        end = len(view) if end < 0 else end
+        if _DIGIT.search(text, at, end) or end - at >= 20:
+            out.append((at, end))
+        at = view.find(_CORE_RUN, end)
+    at = view.find(_UUID_VIEW)
+    while at >= 0:
+        out.append((at, min(at + UUID_LENGTH, len(text))))
+        at = view.find(_UUID_VIEW, at + UUID_LENGTH)
+    for start, end in bounds:
+        if text.count("-", start, end) >= 3:
+            for found in _GROUPS_VIEW.finditer(view, start, end):
+                group = text[found.start() : found.end()]
+                if group.upper() == group and " " not in group and _DIGIT.search(group):
+                    out.append(found.span())
+    out.sort()
+    return out
+
+
+def find_tokens(
+    text: str,
+    bounds: list[tuple[int, int]],
+    table: RuleTable,
+    budget: Budget,
+    unfinished: list[tuple[str, int]] | None = None,
+    middles: list[tuple[int, int]] | None = None,
+) -> list[Span]:
+    """Every token of the table in the given chunks of `text`. Anchors whose token is cut short go to `unfinished`.
+
+    Inside words it looks only where one of `middles` (random runs, see `cores`) lies, or everywhere without them.
+    """
+    out: list[Span] = []
+    runs = Runs(text)
+    search = table.search
+    done = core = 0
+    for start, end in bounds:
+        at = max(start - 8, done)
+        limit = min(end + 1, len(text))
+        while found := search(text, at, limit):
+            budget.spend()
+            at = found.start() + 1
+            hit = table.match(runs, found[0], found.start())
+            if hit is not None:
+                done = at = max(at, _report(text, hit, out))
+            elif unfinished is not None and end - at < 160 and _BROKEN.match(text, end):
+                unfinished.append((found[0], found.start()))
+        if end - start >= LED_LENGTH:
+            at = max(start, done)
+            while found := table.search_led(text, at, limit):
+                budget.spend()
+                at = found.start() + 1
+                hit = table.match(runs, found[0], found.start())
+                if hit is not None:
+                    done = at = max(at, _report(text, hit, out))
+        near = [(start, end)] if middles is None else []
+        while middles and core < len(middles) and middles[core][0] < end:
+            if middles[core][1] > start:
+                near.append((max(start, middles[core][0] - HEAD_REACH), min(end, middles[core][1])))
+            core += 1
+        for place, head in _inside(text, start, end, table, near):
+            if place >= done:
+                budget.spend()
+                hit = table.match(runs, head, place)
+                if hit is not None:
+                    done = max(done, _report(text, hit, out))
+        if near and end - start >= 50:
+            out.extend(_anchorless(text, start, end))
+        if start > 15 and text[start - 1] == "|" and text[start - 16 : start - 1].isdigit():
+            follow = _FACEBOOK.match(text, start)
+            if follow:
+                low = start - 16 if not text[start - 17 : start - 16].isdigit() else start - 17
+                out.append(Span(max(low, 0), follow.end(), "FACEBOOK_TOKEN", "facebook-app-token"))
+    return out
+
+
+def _report(text: str, hit: tuple[Rule, int, int], out: list[Span]) -> int:
+    rule, low, high = hit
+    high = trimmed(text, low, high)
+    if not text.startswith("REDACTED", high - 8):
+        out.append(Span(low, high, rule.kind, rule.name))
+    return high
+
+
+def _inside(
+    text: str, start: int, end: int, table: RuleTable, near: list[tuple[int, int]]
+) -> Iterator[tuple[int, str]]:
+    """Heads that begin after an escape or in the middle of a word."""
+    if start and text[start - 1] == "\\" and (escape := _ESCAPE_REST.match(text, start)):
+        if head := table.begins(text, escape.end()):
+            yield escape.end(), head[0]
+    at = text.find("%", start, end)
+    while at >= 0:
+        if head := table.begins(text, at + 3):
+            yield at + 3, head[0]
+        at = text.find("%", at + 1, end)
+    for low, high in near:
+        for separator in _SEPARATORS.finditer(text, low, high):
+            at = separator.start()
+            for length in range(2, GLUED_AT_MOST):
+                heads = table.glued.get(text[at - length : at + 1])
+                if heads and at - length > start and text[at - length - 1].isalnum():
+                    for head_text in heads:
+                        if text.startswith(head_text, at - length):
+                            yield at - length, head_text
+
+
+def find_split(
+    text: str, unfinished: list[tuple[str, int]], spans: list[Span], table: RuleTable, budget: Budget
+) -> list[Span]:
+    """Tokens broken over lines or string joints: those cut short, and the further lines of those found."""
+    out: list[Span] = []
+    for head, at in unfinished[:SPLITS_AT_MOST]:
+        budget.spend(4)
+        view = joined(text, at)
+        hit = table.match(Runs(view.text), head, 0)
+        if hit:
+            rule, low, high = hit
+            start, end = view.raw(low, trimmed(view.text, low, high))
+            if "\n" in text[start:end] or _QUOTE.search(text, start, end):
+                out.append(Span(start, end, rule.kind, rule.name))
+    for span in spans:
+        end = _continued(text, span)
+        if end > span.end:
+            out.append(Span(span.end, end, span.kind, span.rule))
+    return out
+
+
+def _continued(text: str, span: Span) -> int:
+    """The end of a token whose line is full and which goes on alone on the next lines."""
+    end = span.end
+    width = span.end - (text.rfind("\n", 0, span.start) + 1)
+    for _ in range(40):
+        following = _NEXT_LINE.match(text, end)
+        if width < 48 or not following or len(following[1]) > width or not is_random(following[1], 8):
+            break
+        full = len(following[1]) == width
+        end = following.end()
+        if not full:
+            break
+    return end
+
+
+def find_reversed(
+    text: str, middles: list[tuple[int, int]], table: RuleTable, budget: Budget
+) -> list[Span]:
+    """Tokens written backwards. Only anchors that no word holds by chance count."""
+    out: list[Span] = []
+    for low, high in middles:
+        after = _REVERSED_HEAD.match(text, high)
+        start, end = low, after.end() if after else high
+        if end - start > 400 or end - start < 20:
+            continue
+        mirror = text[start:end][::-1]
+        found = table.search(mirror)
+        while found:
+            budget.spend()
+            hit = table.match(Runs(mirror), found[0], found.start()) if len(found[0]) >= 3 else None
+            if hit and len(hit[0].parsed.anchor) >= 4 and is_random(mirror[hit[1] : hit[2]], 16):
+                rule, low, high = hit
+                out.append(Span(end - high, end - low, rule.kind, f"reversed-{rule.name}"))
+                break
+            found = table.search(mirror, found.start() + 1)
+    return out
+
+
+def trimmed(text: str, start: int, end: int) -> int:
+    """`end` without the full stops, colons and equal-free tails of a sentence."""
+    while end > start and text[end - 1] in ".:-%" and text[end - 1] != "=":
+        end -= 1
+    return end
+
+
+def _anchorless(text: str, start: int, end: int) -> Iterator[Span]:
+    if text.count(".", start, end) < 2 and text.count("-", start, end) < 1 and text.find("==:", start, end) < 0:
+        return
+    for found in _ANCHORLESS.finditer(text, start, end):
+        before = text[found.start() - 1] if found.start() else " "
+        kind = found.lastgroup or "SECRET"
+        if before in _WORD or PLACEHOLDER_MARK in found[0]:
+            continue
+        body = found[0]
+        if kind == "DISCORD_TOKEN" and (body.islower() or not any(c.isdigit() for c in body)):
+            continue
+        yield Span(found.start(), found.end(), kind, f"{kind.lower().replace('_', '-')}-shape")
+
+
+_REVERSED_HEAD = re.compile(r"[A-Za-z0-9_.:-]{0,200}")
+SPLITS_AT_MOST = 64
+_BROKEN = re.compile(
+    r"\\?\"[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?\"[A-Za-z0-9_=+/.-]{4}"
+    r"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?'[A-Za-z0-9_=+/.-]{4}"
+    r"|\\{0,2}\r?\n[ \t]{0,40}(?:[>|#*+][ \t]{0,4})?[A-Za-z0-9_=+/.-]{4,}(?=\s|$|[\"'\\])"
+)
+_QUOTE = re.compile(r"[\"']")
+_NEXT_LINE = re.compile(r"\r?\n[ \t]{0,16}([A-Za-z0-9+/=_.-]{4,})(?=\s|$)")
+_WORD = frozenset(string.ascii_letters + string.digits + "_-")
