@@ -90,12 +90,26 @@ class HubSettings(BaseModel):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severity that is logged")
 
 
+class PatternSettings(BaseModel):
+    """`[[redaction.patterns]]`: one custom pattern, exactly one of words, shape and regex."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="its name in `mab redact --rules`")
+    kind: str = Field("SECRET", description="the placeholder it writes, without _REDACTED")
+    words: tuple[str, ...] = Field((), description="literal values")
+    shape: str = Field("", description="a shape such as acme_{b32}")
+    regex: str = Field("", description="a regular expression in RE2 syntax; needs the extra [re2]")
+    matches: tuple[str, ...] = Field((), description="examples it must match, checked at start")
+    ignores: tuple[str, ...] = Field((), description="examples it must leave alone, checked at start")
+
+
 class RedactionSettings(BaseModel):
     """`[redaction]`: patterns beside the built-in ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    patterns: tuple[dict[str, Any], ...] = Field((), description="custom patterns; see docs/security/redaction.md")
+    patterns: tuple[PatternSettings, ...] = Field((), description="custom patterns; see docs/security/redaction.md")
 
 
 class Settings(BaseSettings):

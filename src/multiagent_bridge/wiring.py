@@ -14,7 +14,7 @@ from multiagent_bridge.adapters.state import master_key, prepared
 from multiagent_bridge.adapters.system import RandomIds, SystemClock
 from multiagent_bridge.config import Settings
 from multiagent_bridge.errors import Invalid
-from multiagent_bridge.guard.redact import Redactor
+from multiagent_bridge.guard.redact import CustomPattern, Redactor
 from multiagent_bridge.services.hub import Hub, assemble
 
 
@@ -33,10 +33,15 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     bell = DatagramBell(home / "bells", store.changed_elsewhere)
     await bell.open()
     stack.push_async_callback(bell.close)
-    redactor = Redactor()
+    redactor = redactor_of(settings)
     return assemble(
         store, bell, SystemClock(), RandomIds(owner), keys, StoreMeter(), redactor.redact, settings.limits.limits()
     )
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """The redactor with the custom patterns of `[redaction]`. Raises Invalid naming the pattern that is wrong."""
+    return Redactor([CustomPattern(**dict(pattern)) for pattern in settings.redaction.patterns])
 
 
 def sqlite_path(url: str) -> Path:

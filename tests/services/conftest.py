@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -49,5 +48,5 @@ async def paired(world: TestHub, *more_roles: str) -> Pair:
 
 
 @pytest.fixture
-async def pair(anyio_backend: str) -> AsyncIterator[Pair]:
-    yield await paired(memory_hub())
+async def pair(anyio_backend: str) -> Pair:
+    return await paired(memory_hub())

@@ -65,7 +65,9 @@ async def test_one_partner_of_many_can_be_asked_for_by_session_or_role(anyio_bac
         await pair.hub.status.partners(pair.alice, NO_CREDENTIALS, "a")
 
 
-@pytest.mark.parametrize(("status", "note"), [("sleeping", None), (None, None), (1, None), ("working", "x" * 1001), ("working", 7)])
+@pytest.mark.parametrize(
+    ("status", "note"), [("sleeping", None), (None, None), (1, None), ("working", "x" * 1001), ("working", 7)]
+)
 async def test_a_status_that_is_none_is_refused(pair: Pair, status: object, note: object) -> None:
     with pytest.raises(Invalid):
         await pair.hub.status.update(pair.alice, NO_CREDENTIALS, status, note)

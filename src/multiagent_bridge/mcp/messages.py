@@ -30,7 +30,8 @@ def _shown(letter: Letter) -> str:
     """One message, framed so that nothing in its body or file names can pass for a line of ours."""
     fields = letter.fields()
     reply = f", reply to {fields['reply_to']}" if fields["reply_to"] else ""
-    head = f"message {fields['id']} from session {fields['from']} ({letter.role}), {fields['action_type']}{reply}, {fields['timestamp']}"
+    sender = f"session {fields['from']} ({letter.role})"
+    head = f"message {fields['id']} from {sender}, {fields['action_type']}{reply}, {fields['timestamp']}"
     files = "".join(f"\nfile | {name}" for name in letter.files)
     return f"{head}{files}\n{quoted(letter.text)}"
 
@@ -38,8 +39,8 @@ def _shown(letter: Letter) -> str:
 TOOLS = (
     Tool(
         "send_to_partner",
-        "Send a message. Secrets in it are replaced before anything is stored. `to`: session ids or roles, default everyone else. "
-        "The same idempotency_key stores one message.",
+        "Send a message. Secrets in it are replaced before anything is stored. "
+        "`to`: session ids or roles, default everyone else. The same idempotency_key stores one message.",
         {
             "message": TEXT,
             "action_type": {"type": "string", "enum": list(ACTION_TYPES)},

@@ -64,9 +64,7 @@ class SocketFace:
         _bind(listening, path)
         path.chmod(0o600)
         self._listener = (
-            await asyncio.start_unix_server(
-                self._accepted, sock=listening, backlog=BACKLOG, cleanup_socket=False
-            )
+            await asyncio.start_unix_server(self._accepted, sock=listening, backlog=BACKLOG, cleanup_socket=False)
             if sys.version_info >= (3, 13)
             else await asyncio.start_unix_server(self._accepted, sock=listening, backlog=BACKLOG)
         )

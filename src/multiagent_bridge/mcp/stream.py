@@ -32,6 +32,7 @@ CHUNK = 65_536
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 UNAVAILABLE = -32000
+CONNECTION_CLOSED = types.CONNECTION_CLOSED
 REFUSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class TooLong:
 
 
 async def lines(reader: asyncio.StreamReader, limit: int = LINE_BYTES) -> AsyncIterator[bytes | TooLong]:
-    """Complete lines without their newline; a `TooLong` in place of one over `limit`. What the end of the stream cuts is dropped."""
+    """Complete lines without their newline; a `TooLong` in place of one over `limit`. A last one cut off is dropped."""
     held = bytearray()
     head = b""
     while chunk := await reader.read(CHUNK):
@@ -157,6 +158,9 @@ class Stream:
         async with from_server:
             async for out in from_server:
                 message = out.message
+                if self._held and isinstance(message, types.JSONRPCError) and message.error.code == CONNECTION_CLOSED:
+                    # the SDK's word for a call cut off; the shim knows whether to repeat it
+                    continue
                 line = message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
                 try:
                     self._writer.write(line)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Caller:
     """The other end of a connection.
 
-    `agent` is the connection's own key; `alias` the key of the name it was started under (`mab mcp --as NAME`), which outlives it.
-    Bindings are kept under both. `name` is what people call it; `peer` says where it came from (`uid:1000`).
+    `agent` is the connection's own key; `alias` the key of the name it was started under (`mab mcp --as NAME`), which
+    outlives it. Bindings are kept under both. `name` is what people call it; `peer` says where it came from (`uid:1000`).
     An operator owns the state directory and may act for any session of it.
     """
 

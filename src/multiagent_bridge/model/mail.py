@@ -12,13 +12,24 @@ Fields = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The validated words of one `send_to_partner`, not yet redacted: they go nowhere as they are."""
+
+    message: str
+    files: Sequence[str]
+    action_type: str
+    to: Sequence[str]
+    reply_to: int | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
-    """The validated and redacted words of one `send_to_partner`. `body` is what will be encrypted."""
+    """The redacted words. `body` is what will be encrypted."""
 
     body: str
     redactions: Sequence[str]
     action_type: str
-    to: Sequence[str]
     reply_to: int | None
     key: str | None
 

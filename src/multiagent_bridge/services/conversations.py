@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, NotFound, Refused
 from multiagent_bridge.guard import access, text
-from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation, Invite
 from multiagent_bridge.model.journal import microseconds_to_iso
@@ -16,6 +15,7 @@ from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Ids, Keys, Tx
 from multiagent_bridge.services.gate import Gate, Standing, Ticket
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.redaction import Redaction
 
 Fields = dict[str, object]
 
@@ -75,14 +75,14 @@ class Conversations:
         journal: Journal,
         keys: Keys,
         ids: Ids,
-        redact: Callable[[str], Redacted],
+        redaction: Redaction,
         limits: Limits,
     ) -> None:
         self._gate = gate
         self._journal = journal
         self._keys = keys
         self._ids = ids
-        self._redact = redact
+        self._redaction = redaction
         self._limits = limits
 
     async def create(
@@ -285,6 +285,8 @@ class Conversations:
             gone = [c for c in await tx.conversations.list() if c.expires_at <= now - older_than * SECOND]
             for conversation in gone:
                 await tx.conversations.remove(conversation.id)
+                self._redaction.forget(conversation.id)
+                ticket.conversation = conversation.id
                 facts = {"messages": conversation.messages}
                 await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
             await tx.invites.sweep(now)
@@ -331,7 +333,7 @@ class Conversations:
             *(("more_roles", role) for role in more),
         ]
         return [
-            self._redact(text.line(name, role, self._limits.role_min, self._limits.role_max)).text
+            self._redaction.text(text.line(name, role, self._limits.role_min, self._limits.role_max)).text
             for name, role in named
         ]
 

@@ -87,7 +87,8 @@ class Gate:
     ) -> T:
         """Run `verb` as the session that `given` or the caller's bindings name.
 
-        Raises NotAllowed (wrong credentials), Refused (expired), TooFast (a limit, or too many failures), Invalid, and what `verb` raises.
+        Raises NotAllowed (wrong credentials), Refused (expired), TooFast (a limit, or too many failures), Invalid, and what
+        `verb` raises.
         """
 
         async def admitted(tx: Tx, ticket: Ticket) -> T:

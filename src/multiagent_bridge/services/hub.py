@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.limits import Limits
 from multiagent_bridge.ports import Bell, Clock, Ids, Keys, Meter, Store
 from multiagent_bridge.services.conversations import Conversations
+from multiagent_bridge.services.evidence import Evidence
 from multiagent_bridge.services.gate import Gate
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.presence import Presence
+from multiagent_bridge.services.redaction import Redact, Redaction
 from multiagent_bridge.services.ringing import RingingStore
 from multiagent_bridge.services.status import Status
 
@@ -23,11 +23,12 @@ class Hub:
     messages: Messages
     status: Status
     journal: Journal
+    evidence: Evidence
     presence: Presence
     bell: Bell
     ids: Ids
     limits: Limits
-    redact: Callable[[str], Redacted]
+    redaction: Redaction
 
 
 def assemble(
@@ -37,22 +38,23 @@ def assemble(
     ids: Ids,
     keys: Keys,
     meter: Meter,
-    redact: Callable[[str], Redacted],
+    redact: Redact,
     limits: Limits,
 ) -> Hub:
     """Build every service over one set of ports."""
-    presence = Presence()
-    store = RingingStore(store, bell)
-    journal = Journal(store, clock, keys, redact, limits)
-    gate = Gate(store, clock, keys, meter, journal, presence, limits)
+    presence, redaction = Presence(), Redaction(redact)
+    ringing = RingingStore(store, bell)
+    journal = Journal(ringing, clock, keys, redaction, limits)
+    gate = Gate(ringing, clock, keys, meter, journal, presence, limits)
     return Hub(
-        conversations=Conversations(gate, journal, keys, ids, redact, limits),
-        messages=Messages(gate, journal, store, bell, clock, keys, redact, limits),
-        status=Status(gate, bell, keys, redact, limits),
+        conversations=Conversations(gate, journal, keys, ids, redaction, limits),
+        messages=Messages(gate, journal, ringing, bell, clock, keys, redaction, limits),
+        status=Status(gate, bell, keys, redaction, limits),
         journal=journal,
+        evidence=Evidence(journal, ringing, keys),
         presence=presence,
         bell=bell,
         ids=ids,
         limits=limits,
-        redact=redact,
+        redaction=redaction,
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from multiagent_bridge.errors import BridgeError, Fact, Tampered
-from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.checkpoints import Checkpoint, sign, verify
 from multiagent_bridge.model.journal import Draft, Entry, Head, Verifier
 from multiagent_bridge.model.limits import Limits
 from multiagent_bridge.ports import Clock, Keys, Store, Tx
+from multiagent_bridge.services.redaction import Redaction
 
 PAGE = 1000
 """Entries read in one transaction."""
@@ -42,13 +42,11 @@ class Verified:
 
 
 class Journal:
-    def __init__(
-        self, store: Store, clock: Clock, keys: Keys, redact: Callable[[str], Redacted], limits: Limits
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys, redaction: Redaction, limits: Limits) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
-        self._redact = redact
+        self._redaction = redaction
         self._limits = limits
 
     async def record(
@@ -170,10 +168,11 @@ class Journal:
                 if after <= size:
                     yield line
 
-    async def verify(self, kept: Sequence[str] = ()) -> Verified:
+    async def verify(self, kept: Sequence[str] = (), read: Callable[[Entry], None] = lambda _: None) -> Verified:
         """Check every stored line, link, checkpoint and the head; `kept` are checkpoint notes from elsewhere.
 
-        Raises Tampered naming the first wrong entry, Invalid for a note that is no checkpoint of this journal.
+        `read` is shown each entry that verified. Raises Tampered naming the first wrong entry, Invalid for a note that is no
+        checkpoint of this journal.
         """
         notes = await self._store.read(lambda tx: tx.journal.checkpoints())
         signed = [self._checked(note) for _, note in notes]
@@ -184,8 +183,9 @@ class Journal:
             head, page = await self._looked(after)
             if not page:
                 break
-            for after, line in page:
-                verifier.feed(line)
+            after = page[-1][0]
+            for _, line in page:
+                read(verifier.feed(line))
         reached = verifier.finish(head)
         return Verified(reached.size, reached.root(), len(signed), max((c.size for c in signed), default=0))
 
@@ -217,7 +217,7 @@ class Journal:
 
     def _safe(self, sentence: str) -> str:
         try:
-            return str(self._redact(sentence).text)
+            return self._redaction.text(sentence).text
         except BridgeError:
             return "withheld: it could not be checked for secrets"
 

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Tampered
 from multiagent_bridge.guard import text
-from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.limits import SECOND, Limits
-from multiagent_bridge.model.mail import Asked, Letter, Mail, Outgoing, Sent
+from multiagent_bridge.model.mail import Asked, Letter, Mail, Outgoing, Sent, Words
 from multiagent_bridge.model.messages import ACTION_TYPES, DEFAULT_ACTION_TYPE, Delivery, Message
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.ports import Bell, Clock, Keys, Store, Tx
 from multiagent_bridge.services.gate import Gate, Standing, Ticket
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.redaction import Redaction
 
 Progress = Callable[[float], Awaitable[None]]
 
@@ -43,7 +43,7 @@ class Messages:
         bell: Bell,
         clock: Clock,
         keys: Keys,
-        redact: Callable[[str], Redacted],
+        redaction: Redaction,
         limits: Limits,
     ) -> None:
         self._gate = gate
@@ -52,7 +52,7 @@ class Messages:
         self._bell = bell
         self._clock = clock
         self._keys = keys
-        self._redact = redact
+        self._redaction = redaction
         self._limits = limits
 
     async def send(
@@ -72,13 +72,14 @@ class Messages:
         Conflict (the idempotency key stands for another message), Unavailable.
         """
         try:
-            out = self._outgoing(message, action_type, files_involved, to, reply_to, idempotency_key)
+            words = self._words(message, action_type, files_involved, to, reply_to, idempotency_key)
         except BridgeError as refusal:
             raise await self._gate.refuse(caller, given, "message.send", refusal) from refusal
 
         async def stored(me: Standing) -> tuple[str, Sent]:
             mine = me.conversation.id
-            recipients = chosen(out.to, me.session, me.sessions)
+            recipients = chosen(words.to, me.session, me.sessions)
+            out = self._redacted(mine, words)
             if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
                 return mine, await self._again(me, before, out)
             self._within_quota(me.conversation, len(out.body))
@@ -325,24 +326,33 @@ class Messages:
         if conversation.bytes + size > room:
             raise Refused(f"the conversation is full: {room:,} bytes", "open a new one with create_conversation")
 
-    def _outgoing(
+    def _redacted(self, conversation_id: str, words: Words) -> Outgoing:
+        """The words as they may be stored. Only those of an admitted session get this far."""
+        body = self._redaction.said(conversation_id, words.message)
+        files = [self._redaction.said(conversation_id, name) for name in words.files]
+        kinds = dict.fromkeys(kind for part in (body, *files) for kind in part.kinds)
+        # ASCII, so that its length in characters is its length in bytes
+        sealed = json.dumps({"message": body.text, "files": [name.text for name in files]})
+        return Outgoing(sealed, list(kinds), words.action_type, words.reply_to, words.key)
+
+    def _words(
         self, message: object, action_type: object, files_involved: object, to: object, reply_to: object, key: object
-    ) -> Outgoing:
+    ) -> Words:
         limits = self._limits
-        body = self._redact(text.body("the message", message, limits.message_characters))
-        files = [self._redact(text.line("a file name", f, 1, limits.file_characters)) for f in listed(files_involved)]
+        files = [text.line("a file name", name, 1, limits.file_characters) for name in listed(files_involved)]
         if len(files) > limits.files:
             raise Invalid(f"{len(files)} files are too many", f"at most {limits.files}")
-        kinds = dict.fromkeys(kind for part in (body, *files) for kind in part.kinds)
-        return Outgoing(
-            # ASCII, so that its length in characters is its length in bytes
-            body=json.dumps({"message": body.text, "files": [f.text for f in files]}),
-            redactions=list(kinds),
+        return Words(
+            message=text.body("the message", message, limits.message_characters),
+            files=files,
             action_type=text.choice("action_type", action_type or DEFAULT_ACTION_TYPE, ACTION_TYPES),
             to=[text.line("to", name, 1, limits.role_max) for name in listed(to)],
             reply_to=None if reply_to is None else text.whole("reply_to", reply_to, 1, BIGGEST_ID),
             key=None if key is None else text.line("idempotency_key", key, 1, limits.key_characters),
         )
+
+    def _query(self, query: object) -> str:
+        return self._redaction.text(text.line("query", query, 1, self._limits.query_characters)).text
 
     def _asked(
         self,
@@ -365,7 +375,7 @@ class Messages:
             auto_ack=text.flag("auto_ack", auto_ack),
             history=text.flag("history", history),
             before=None if before is None else text.whole("before", before, 1, BIGGEST_ID),
-            query=None if query is None else self._redact(text.line("query", query, 1, limits.query_characters)).text,
+            query=None if query is None else self._query(query),
             wait_seconds=float(wait_seconds),
         )
 

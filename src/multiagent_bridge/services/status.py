@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiagent_bridge.errors import BridgeError, Invalid
 from multiagent_bridge.guard import text
-from multiagent_bridge.guard.redact import Redacted
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import STATUSES, Session
 from multiagent_bridge.ports import Bell, Keys
 from multiagent_bridge.services.gate import Gate, Standing
+from multiagent_bridge.services.redaction import Redaction
 
 Fields = dict[str, object]
 
@@ -67,11 +67,11 @@ def board(conversation_id: str) -> str:
 
 
 class Status:
-    def __init__(self, gate: Gate, bell: Bell, keys: Keys, redact: Callable[[str], Redacted], limits: Limits) -> None:
+    def __init__(self, gate: Gate, bell: Bell, keys: Keys, redaction: Redaction, limits: Limits) -> None:
         self._gate = gate
         self._bell = bell
         self._keys = keys
-        self._redact = redact
+        self._redaction = redaction
         self._limits = limits
 
     async def update(self, caller: Caller, given: Credentials, status: object, note: object = None) -> Reported:
@@ -81,14 +81,13 @@ class Status:
         """
         try:
             word = text.choice("status", status, STATUSES)
-            said = (
-                None if note in (None, "") else self._redact(text.body("the note", note, self._limits.note_characters))
-            )
+            words = None if note in (None, "") else text.body("the note", note, self._limits.note_characters)
         except BridgeError as refusal:
             raise await self._gate.refuse(caller, given, "status.update", refusal) from refusal
 
         async def reported(me: Standing) -> tuple[str, Reported]:
             mine, session = me.conversation.id, me.session.id
+            said = self._redaction.said(mine, words) if words else None
             sealed = self._keys.seal(me.conversation, f"sessions/note/{session}", said.text) if said else b""
             await me.tx.sessions.report(mine, session, word, sealed)
             digest = self._keys.digest(said.text) if said else ""

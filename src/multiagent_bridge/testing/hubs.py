@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from multiagent_bridge.adapters.bell import MemoryBell
@@ -11,11 +10,12 @@ from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.memory.store import MemoryStore
 from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.system import RandomIds
-from multiagent_bridge.guard.redact import Redacted, Redactor
+from multiagent_bridge.guard.redact import Redactor
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.limits import Limits
 from multiagent_bridge.ports import Store
 from multiagent_bridge.services.hub import Hub, assemble
+from multiagent_bridge.services.redaction import Redact
 from multiagent_bridge.testing.clock import FakeClock
 
 MASTER = bytes(range(32))
@@ -39,7 +39,7 @@ class TestHub:
 def memory_hub(
     limits: Limits | None = None,
     store: Store | None = None,
-    redact: Callable[[str], Redacted] | None = None,
+    redact: Redact | None = None,
     clock: FakeClock | None = None,
 ) -> TestHub:
     """A hub over `store` (memory by default) with a clock that stands still and the real redactor."""

@@ -72,6 +72,7 @@ def _leftwards(text: str, floor: int, low: int) -> int:
 
 def _beside(head: str) -> int:
     """2 when the words before a value name a secret of a service, 1 when they name a secret or a service alone, else 0."""
+    head = head[head.rfind(PLACEHOLDER_MARK) + 1 :] if PLACEHOLDER_MARK in head else head
     tail = head.rstrip(" \t\r\n\"'`=:->()[]{}<,|$@.*\\/&?")
     gap = head[len(tail) :]
     if not tail or len(gap) > 12 or gap.count("\n") > 2:

@@ -194,8 +194,14 @@ def find_split(
 
 
 def _continued(text: str, span: Span) -> int:
-    """The end of a token whose line is full and which goes on alone on the next lines."""
+    """The end of a token that goes on behind a string joint, or, its line being full, alone on the next lines."""
     end = span.end
+    while joint := _JOINT_NEXT.match(text, end):
+        if not is_random(joint[1], 8):
+            break
+        end = joint.end()
+    if end > span.end:
+        return end
     width = span.end - (text.rfind("\n", 0, span.start) + 1)
     for _ in range(40):
         following = _NEXT_LINE.match(text, end)
@@ -260,5 +266,9 @@ _BROKEN = re.compile(
     r"|\\{0,2}\r?\n[ \t]{0,40}(?:[>|#*+][ \t]{0,4})?[A-Za-z0-9_=+/.-]{4,}(?=\s|$|[\"'\\])"
 )
 _QUOTE = re.compile(r"[\"']")
+_JOINT_NEXT = re.compile(
+    r"(?:\\?\"[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?\"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?')"
+    r"([A-Za-z0-9_+/=.-]{6,4096})(?=[\"'\\])"
+)
 _NEXT_LINE = re.compile(r"\r?\n[ \t]{0,16}([A-Za-z0-9+/=_.-]{4,})(?=\s|$)")
 _WORD = frozenset(string.ascii_letters + string.digits + "_-")

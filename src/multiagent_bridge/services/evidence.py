@@ -1,0 +1,126 @@
+"""Evidence: whether what is stored is what the journal says was said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from multiagent_bridge.errors import Tampered
+from multiagent_bridge.model.conversations import Conversation
+from multiagent_bridge.model.journal import Entry
+from multiagent_bridge.model.messages import Message
+from multiagent_bridge.ports import Keys, Store
+from multiagent_bridge.services.journal import Journal
+
+PAGE = 500
+"""Messages opened in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A journal that verifies, and stored messages that are the ones it vouches for."""
+
+    entries: int
+    root: bytes
+    checkpoints: int
+    last_checkpoint: int
+    messages: int
+
+    def fields(self) -> dict[str, object]:
+        return {
+            "verified": True,
+            "entries": self.entries,
+            "root": self.root.hex(),
+            "checkpoints": self.checkpoints,
+            "last_checkpoint": self.last_checkpoint,
+            "messages": self.messages,
+        }
+
+
+@dataclass(slots=True)
+class Vouched:
+    """What the entries read so far say is stored: the entry and digest of each message of each living conversation."""
+
+    sent: dict[str, dict[int, tuple[int, str]]] = field(default_factory=dict)
+
+    def read(self, entry: Entry) -> None:
+        if entry.outcome != "done":
+            return
+        if entry.action in ("conversation.create", "conversation.import"):
+            self.sent[entry.conversation] = {}
+        elif entry.action in ("message.send", "message.import"):
+            number = entry.facts.get("message_id")
+            if isinstance(number, int):
+                self.sent.setdefault(entry.conversation, {})[number] = (entry.seq, entry.digest)
+        elif entry.action == "conversation.erase":
+            self.sent.pop(entry.target, None)
+
+
+class Evidence:
+    def __init__(self, journal: Journal, store: Store, keys: Keys) -> None:
+        self._journal = journal
+        self._store = store
+        self._keys = keys
+
+    async def verify(self, kept: Sequence[str] = ()) -> Verified:
+        """Check every line, link and checkpoint of the journal, then every stored message against its entry.
+
+        `kept` are checkpoint notes from elsewhere. Raises Tampered naming the first wrong entry or message.
+        """
+        vouched = Vouched()
+        chain = await self._journal.verify(kept, vouched.read)
+        conversations = {c.id: c for c in await self._store.read(lambda tx: tx.conversations.list())}
+        count = 0
+        for conversation_id, sent in vouched.sent.items():
+            conversation = conversations.get(conversation_id)
+            if conversation is None:
+                if await self._vanished(conversation_id, chain.size):
+                    raise Tampered(
+                        f"conversation {conversation_id} is gone, and no entry says who erased it",
+                        "restore a backup, and look who can write to the database",
+                    )
+                continue
+            count += await self._checked(conversation, sent, chain.size)
+        return Verified(chain.size, chain.root, chain.checkpoints, chain.last_checkpoint, count)
+
+    async def _vanished(self, conversation_id: str, size: int) -> bool:
+        """Whether it is gone without an entry, also none that was written while we read."""
+        later = await self._journal.entries(size, PAGE, conversation_id)
+        return not any(entry.action == "conversation.erase" for entry in later)
+
+    async def _checked(self, conversation: Conversation, sent: dict[int, tuple[int, str]], size: int) -> int:
+        """Compare the stored messages of one conversation with what was vouched for. Returns how many there are."""
+        waiting = dict(sent)
+        after = 0
+        while page := await self._page(conversation.id, after):
+            after = page[-1].id
+            for message in page:
+                vouched = waiting.pop(message.id, None)
+                if vouched is None and not await self._sent_later(conversation.id, message.id, size):
+                    raise Tampered(
+                        f"message {message.id} of {conversation.id} is in no entry: it was never sent",
+                        "look who can write to the database",
+                    )
+                text = self._keys.open(conversation, f"messages/body/{message.id}", message.body)
+                digest = self._keys.digest(text)
+                if digest != message.digest or (vouched is not None and digest != vouched[1]):
+                    raise Tampered(
+                        f"message {message.id} of {conversation.id} is not the one that was sent",
+                        "restore a backup, and look who can write to the database",
+                    )
+        if waiting:
+            number, (seq, _) = min(waiting.items())
+            if await self._store.read(lambda tx: tx.conversations.get(conversation.id)) is not None:
+                raise Tampered(
+                    f"message {number} of {conversation.id} is gone, though entry {seq} says it was sent",
+                    "restore a backup, and look who can write to the database",
+                )
+        return len(sent)
+
+    async def _page(self, conversation_id: str, after: int) -> Sequence[Message]:
+        return await self._store.read(lambda tx: tx.messages.list(conversation_id, after, PAGE))
+
+    async def _sent_later(self, conversation_id: str, number: int, size: int) -> bool:
+        """Whether an entry written while we read vouches for the message."""
+        later = await self._journal.entries(size, PAGE, conversation_id)
+        return any(entry.facts.get("message_id") == number for entry in later)
