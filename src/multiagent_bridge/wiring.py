@@ -24,7 +24,7 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     Raises Unavailable or Tampered when store or keys cannot be used, Invalid for settings that make no sense.
     """
     home = prepared(settings.home)
-    path = sqlite_path(settings.store_url)
+    path = sqlite_path(settings.store_url, home)
     given = settings.master_key.get_secret_value() if settings.master_key else None
     keys = MasterKeys(master_key(home, given))
     store = SqliteStore(path)
@@ -44,9 +44,9 @@ def redactor_of(settings: Settings) -> Redactor:
     return Redactor([CustomPattern(**dict(pattern)) for pattern in settings.redaction.patterns])
 
 
-def sqlite_path(url: str) -> Path:
-    """The file that a `sqlite:///PATH` store URL names. Raises Invalid for any other scheme."""
+def sqlite_path(url: str, home: Path) -> Path:
+    """The file that a `sqlite:///PATH` store URL names; a relative PATH is one of the state directory. Raises Invalid."""
     parts = urlsplit(url)
-    if parts.scheme != "sqlite" or parts.netloc or not parts.path:
-        raise Invalid(f"the store {parts.scheme or url}: is not one this program can open", "use sqlite:///PATH")
-    return Path(unquote(parts.path)).expanduser().absolute()
+    if parts.scheme != "sqlite" or parts.netloc or parts.query or len(parts.path) < 2:
+        raise Invalid("the store URL is not one this program can open", "use sqlite:///PATH, such as sqlite:////srv/bridge.db")
+    return home / Path(unquote(parts.path[1:])).expanduser()

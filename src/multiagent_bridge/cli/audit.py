@@ -1,4 +1,4 @@
-"""Commands of the audit journal: audit, audit --verify, audit --export FILE, redact."""
+"""Commands of the audit journal: audit, audit --verify, audit --export FILE."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Json
-from multiagent_bridge.errors import Invalid, Unavailable
+from multiagent_bridge.errors import Invalid, NotFound, Tampered, Unavailable
 
 if TYPE_CHECKING:
     from multiagent_bridge.model.callers import Caller
+    from multiagent_bridge.services.evidence import Verified
     from multiagent_bridge.services.hub import Hub
-    from multiagent_bridge.services.journal import Verified
 
 
 def register(app: typer.Typer) -> None:
@@ -24,11 +24,17 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation; - for all.")] = None,
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="[CONV]", help="Only this conversation; - for all.")
+    ] = None,
     limit: Annotated[int, typer.Argument(metavar="[LIMIT]", min=1, max=1_000_000)] = 50,
     verify: Annotated[bool, typer.Option("--verify", help="Check every entry, link and checkpoint.")] = False,
-    export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Write every entry as a JSON line; - for stdout.")] = None,
-    checkpoint: Annotated[bool, typer.Option("--checkpoint", help="Print a signed checkpoint, to be kept elsewhere.")] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Write every entry as a JSON line; - for stdout.")
+    ] = None,
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Print a signed checkpoint, to be kept elsewhere.")
+    ] = False,
     against: Annotated[
         list[Path] | None, typer.Option("--against", metavar="FILE", help="With --verify: a checkpoint kept elsewhere.")
     ] = None,
@@ -40,7 +46,7 @@ def audit(
     elif export is not None:
         _export(export, as_json)
     elif checkpoint:
-        sys.stdout.write(owner.run(lambda hub, me: hub.journal.checkpoint()))
+        output.raw(owner.run(lambda hub, me: hub.journal.checkpoint()))
     else:
         _show(None if conversation in (None, "-") else conversation, limit, as_json)
 
@@ -49,6 +55,8 @@ def _show(conversation: str | None, limit: int, as_json: bool) -> None:
     from multiagent_bridge.model.journal import microseconds_to_iso
 
     entries = owner.run(lambda hub, me: hub.journal.newest(limit, conversation))
+    if conversation is not None and not entries:
+        raise NotFound("no entry names that conversation", "mab audit shows the newest of all")
     if as_json:
         output.data([json.loads(entry.line) for entry in entries])
         return
@@ -60,16 +68,21 @@ def _show(conversation: str | None, limit: int, as_json: bool) -> None:
 
 def _verify(kept: list[str], as_json: bool) -> None:
     async def checked(hub: Hub, me: Caller) -> Verified:
-        return await hub.journal.verify(kept)
+        return await hub.evidence.verify(kept)
 
-    done = owner.run(checked)
+    try:
+        done = owner.run(checked)
+    except Tampered as found:
+        if as_json:
+            output.data({"verified": False, "sentence": found.sentence, **found.facts})
+        raise
     if as_json:
-        output.data(
-            {"verified": True, "entries": done.size, "root": done.root.hex(), "checkpoints": done.checkpoints}
-            | {"last_checkpoint": done.last_checkpoint}
-        )
+        output.data(done.fields())
     else:
-        output.line(f"verified: {done.size} entries, {done.checkpoints} checkpoints (last at {done.last_checkpoint})")
+        output.line(
+            f"verified: {done.entries} entries, {done.messages} messages, "
+            f"{done.checkpoints} checkpoints (last at {done.last_checkpoint})"
+        )
 
 
 def _export(path: Path, as_json: bool) -> None:
@@ -77,23 +90,25 @@ def _export(path: Path, as_json: bool) -> None:
         await hub.journal.note(me, "journal.export")
         note = await hub.journal.checkpoint()
         count = 0
-        # a person names the file: nothing there is overwritten unseen
-        with (sys.stdout if str(path) == "-" else path.open("x", encoding="ascii", newline="\n")) as out:
-            async for line in hub.journal.lines():
-                out.write(line + "\n")
-                count += 1
+        async for line in hub.journal.lines():
+            out.write(line + "\n")
+            count += 1
         return count, note
 
+    beside = path.with_name(path.name + ".checkpoint")
+    if str(path) == "-":
+        out = sys.stdout
+        owner.run(written)
+        return
     try:
-        count, note = owner.run(written)
+        # a person names the file: nothing there is overwritten unseen
+        with path.open("x", encoding="ascii", newline="\n") as out, beside.open("x", encoding="utf-8") as kept:
+            count, note = owner.run(written)
+            kept.write(note)
     except FileExistsError as error:
-        raise Invalid(f"{path} exists", "name a new file") from error
+        raise Invalid(f"{error.filename} exists", "name a new file") from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}", "name another place") from error
-    if str(path) == "-":
-        return
-    beside = path.with_name(path.name + ".checkpoint")
-    beside.write_text(note, encoding="utf-8")
     key = owner.run(_verifier_key)
     if as_json:
         output.data({"entries": count, "file": str(path), "checkpoint": str(beside), "verifier_key": key})
@@ -109,4 +124,5 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} cannot be read as a checkpoint", "name the file that mab audit --checkpoint was kept in") from error
+        kept_in = "name the file that mab audit --checkpoint was kept in"
+        raise Invalid(f"{path} cannot be read as a checkpoint", kept_in) from error

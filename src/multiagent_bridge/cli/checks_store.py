@@ -1,4 +1,4 @@
-"""What `mab doctor` looks at in the store and at the hub: the database file, the journal, the clock, the process that serves."""
+"""What `mab doctor` looks at in the store and at the hub: database file, journal, clock, the process that serves."""
 
 from __future__ import annotations
 

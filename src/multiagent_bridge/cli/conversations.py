@@ -54,7 +54,11 @@ def create(
     output.say("tell each agent: join_conversation with its invite (once, for minutes)")
 
 
-def invite(conversation: Conv, session: Annotated[str, typer.Argument(metavar="SESSION")], as_json: Json = False) -> None:
+def invite(
+    conversation: Conv,
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="Session id.")],
+    as_json: Json = False,
+) -> None:
     """Make a new one-time invite code for a session."""
     code = owner.run(lambda hub, me: hub.conversations.invite(me, conversation, session))
     if as_json:
@@ -69,11 +73,13 @@ def list_all(as_json: Json = False) -> None:
     if as_json:
         output.data([_row(place) for place in places])
         return
-    rows = [
-        (row["conversation_id"], " ".join(f"{s['session_id']}:{s['role']}" for s in row["sessions"]), row["messages"], row["expires_at"])
-        for row in map(_row, places)
-    ]
+    rows = []
+    for row in map(_row, places):
+        sessions = " ".join(f"{s['session_id']}:{s['role']}" for s in _rows(row["sessions"]))
+        rows.append((row["conversation_id"], sessions, row["messages"], row["expires_at"]))
     output.table(["conversation", "sessions", "messages", "expires"], rows)
+    if not rows:
+        output.say("no conversations; mab create ROLE ROLE opens one")
 
 
 def _row(place: Place) -> dict[str, object]:
@@ -89,7 +95,7 @@ def _row(place: Place) -> dict[str, object]:
 def show(
     conversation: Conv,
     after: Annotated[int, typer.Option(help="Only messages with a higher id.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many messages.")] = 1000,
     as_json: Json = False,
 ) -> None:
     """Show a conversation: sessions, messages, and where each message stands (stored, delivered, acknowledged)."""
@@ -160,12 +166,15 @@ def revoke(conversation: Conv, session: Sess = None) -> None:
 
 
 def extend(
-    conversation: Conv, seconds: Annotated[int | None, typer.Option("--seconds", help="From now.")] = None, as_json: Json = False
+    conversation: Conv,
+    seconds: Annotated[int | None, typer.Option("--seconds", help="From now.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Let a conversation live longer, also one that has expired."""
     from multiagent_bridge.model.journal import microseconds_to_iso
 
-    until = microseconds_to_iso(owner.run(lambda hub, me: hub.conversations.extend(me, conversation, seconds)).expires_at)
+    extended = owner.run(lambda hub, me: hub.conversations.extend(me, conversation, seconds))
+    until = microseconds_to_iso(extended.expires_at)
     if as_json:
         output.data({"conversation_id": conversation, "expires_at": until})
     else:
@@ -173,7 +182,7 @@ def extend(
 
 
 def cleanup(
-    older_than: Annotated[int, typer.Option(help="Only those that expired this many seconds ago.")] = 0,
+    older_than: Annotated[int, typer.Option(min=0, help="Only those that expired this many seconds ago.")] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import re
+import shlex
 import shutil
 import signal
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from multiagent_bridge.cli import output
+from multiagent_bridge.cli.demo_teller import Teller
 from multiagent_bridge.errors import BridgeError
 
 PAUSE_SECONDS = 0.3
 """Between two steps on a terminal, so that a person can follow."""
+
+_UV_CACHE = re.compile(r"/(archive|builds|environments)-v\d+/")
+"""Where uv keeps what uvx runs: emptied any time, so no place to call a program from."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,53 +42,6 @@ def demo(
     teller.end(_next_command())
 
 
-@dataclass(slots=True)
-class Teller:
-    """Prints the story: numbered steps, who says what, what was checked. Everything from a client is made visible first."""
-
-    coloured: bool
-    pause: float
-    step: str = "the start"
-    number: int = 0
-
-    def title(self, facts: str) -> None:
-        self._line("", "Multiagent Bridge", "bold", "because even AI agents need traffic lights")
-        self._line("", facts, "dim")
-
-    async def begin(self, step: str) -> None:
-        """The next step; from here on a failure is a failure of it."""
-        self.step, self.number = step, self.number + 1
-        await asyncio.sleep(self.pause)
-        output.written("")
-        self._line(f"{self.number}  ", step, "bold")
-
-    def says(self, who: str, text: str, *, to: bool = True) -> None:
-        """A client sends (`to`) or reads."""
-        arrow = ("→" if to else "←") if self.coloured else ("->" if to else "<-")
-        self._line("   ", f"{who:<9}{arrow} ", "cyan", text)
-
-    def refused(self, who: str, sentence: str) -> None:
-        self._line("   ", f"{who:<9}{'✗' if self.coloured else 'x'} ", "red", sentence)
-
-    def checked(self, fact: str) -> None:
-        """What the step has asserted."""
-        self._line("   ", "✓ " if self.coloured else "ok ", "green", fact)
-
-    def runs(self, command: str, answer: str) -> None:
-        self._line("   ", f"$ {command}", "bold")
-        self._line("   ", "", "dim", answer)
-
-    def end(self, command: str) -> None:
-        output.written("")
-        self._line("", "Nothing is left behind. Next: ", "dim", command)
-
-    def _line(self, margin: str, text: str, style: str, rest: str = "") -> None:
-        shown = output.visible(text)
-        gap = "  " if rest and not text.endswith(" ") and text else ""
-        painted = output.painted(shown, style) if self.coloured else shown
-        output.written(f"{margin}{painted}{gap}{output.visible(rest)}".rstrip())
-
-
 async def _told(teller: Teller) -> int:
     """The story on its stage, which is cleared however it ends. Returns the exit status."""
     from multiagent_bridge.cli.demo_stage import Stage
@@ -93,7 +51,7 @@ async def _told(teller: Teller) -> int:
     assert task is not None
     ended: list[int] = []
     for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, lambda n=number: (ended.append(n), task.cancel()))
+        asyncio.get_running_loop().add_signal_handler(number, _ender(task, ended, number))
     try:
         async with Stage() as stage:
             await tell(teller, stage)
@@ -105,6 +63,14 @@ async def _told(teller: Teller) -> int:
         _explain(teller, failed)
         return BridgeError.exit_status
     return 0
+
+
+def _ender(task: asyncio.Task[object], ended: list[int], number: int) -> Callable[[], None]:
+    def end() -> None:
+        ended.append(number)
+        task.cancel()
+
+    return end
 
 
 def _explain(teller: Teller, failed: BaseException) -> None:
@@ -123,9 +89,9 @@ def _explain(teller: Teller, failed: BaseException) -> None:
 
 def _next_command() -> str:
     """What to type next, as it can be typed here."""
-    with suppress(OSError):
-        found = shutil.which("mab")
-        if found is not None and os.path.realpath(found).startswith(os.path.realpath(sys.prefix)):
-            return "mab init"
-    beside = shutil.which("mab")
-    return "mab init" if beside else "uvx mcp-multiagent-bridge init"
+    if shutil.which("mab"):
+        return "mab init"
+    program = sys.argv[0]
+    if Path(program).stem in ("mab", "mcp-multiagent-bridge") and not _UV_CACHE.search(program):
+        return f"{shlex.quote(program)} init"
+    return "uvx mcp-multiagent-bridge init"

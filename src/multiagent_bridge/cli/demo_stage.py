@@ -1,4 +1,4 @@
-"""Where the demo plays: a temporary state directory, a hub of its own, two MCP clients, and nothing of it afterwards."""
+"""Where the demo plays: a temporary state directory, a hub of its own, two MCP clients; nothing of it stays."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _directory() -> Path:
     if len(os.fsencode(made / "hub.sock")) <= PATH_BYTES:
         return made
     made.rmdir()
-    return Path(tempfile.mkdtemp(prefix="mab-demo-", dir="/tmp"))  # noqa: S108 (0700, of a random name, and removed)
+    return Path(tempfile.mkdtemp(prefix="mab-demo-", dir="/tmp"))
 
 
 async def tool(client: Client, name: str, **arguments: Any) -> dict[str, Any]:

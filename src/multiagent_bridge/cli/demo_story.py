@@ -17,7 +17,7 @@ from multiagent_bridge.cli.demo_stage import Failed, Stage, invented_key, refusa
 if TYPE_CHECKING:
     from mcp import Client
 
-    from multiagent_bridge.cli.demo import Teller
+    from multiagent_bridge.cli.demo_teller import Teller
 
 STEP_SECONDS = 30.0
 WAIT_SECONDS = 20
@@ -112,7 +112,8 @@ async def wake(cast: Cast) -> None:
     before = await _heartbeat(cast)
     waiting = asyncio.create_task(tool(cast.frontend, "check_messages", wait_seconds=WAIT_SECONDS))
     try:
-        while await _heartbeat(cast) == before:
+        # no event of another process can be waited for here: that is what is about to be shown
+        while await _heartbeat(cast) == before:  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         _ensure(not waiting.done(), "a client that waits for mail returned without any")
         cast.teller.says("frontend", f"check_messages(wait_seconds={WAIT_SECONDS})", to=True)
@@ -200,11 +201,8 @@ async def _forged_copy(home: Path, copy: Path) -> tuple[int, str]:
     """A copy of the state directory in which one byte of one entry differs. Returns its number and what was changed."""
     from multiagent_bridge.adapters.sqlite.store import SqliteStore
 
-    copy.mkdir(mode=0o700)
-    key, database = copy / "master.key", copy / "bridge.db"
-    key.touch(mode=0o600)
-    key.write_bytes((home / "master.key").read_bytes())
-    await asyncio.to_thread(_vacuumed, home / "bridge.db", database)
+    database = copy / "bridge.db"
+    await asyncio.to_thread(_copied, home, copy)
     async with SqliteStore(database) as store:
         entries = await store.read(lambda tx: tx.journal.newest(1000))
     sent = next(entry for entry in entries if entry.action == "message.send" and entry.outcome == "done")
@@ -225,14 +223,18 @@ async def _forged_copy(home: Path, copy: Path) -> tuple[int, str]:
     raise Failed("the entry to change was not found in the copy")
 
 
-def _vacuumed(source: Path, target: Path) -> None:
-    """A copy of a database in use, as it was at one instant."""
+def _copied(home: Path, copy: Path) -> None:
+    """The key, and the database in use as it is at one instant, in a new directory."""
     import apsw
 
-    connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    copy.mkdir(mode=0o700)
+    key, database = copy / "master.key", copy / "bridge.db"
+    key.touch(mode=0o600)
+    key.write_bytes((home / "master.key").read_bytes())
+    connection = apsw.Connection(str(home / "bridge.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         connection.set_busy_timeout(5000)
-        connection.execute("VACUUM INTO ?", (str(target),))
+        connection.execute("VACUUM INTO ?", (str(database),))
     finally:
         connection.close()
-    target.chmod(0o600)
+    database.chmod(0o600)

@@ -49,6 +49,7 @@ def init(
 ) -> None:
     """Configure the MCP clients found here to use the bridge: shows the difference, asks, keeps a backup."""
     from multiagent_bridge import config
+    from multiagent_bridge.cli import output
     from multiagent_bridge.clients.machine import this_machine
 
     try:
@@ -65,7 +66,7 @@ def init(
     except BridgeError as fault:
         if as_json:
             typer.echo(json.dumps({"error": _error(fault)}))
-        _say(f"mab init: {fault}")
+        output.error(fault)
         raise typer.Exit(fault.exit_status) from None
     if plan.faults:
         raise typer.Exit(plan.faults[0].error.exit_status)
@@ -124,9 +125,12 @@ def _plan_undo(plan: _Plan, machine: Machine, state: Path, named: list[Client], 
 
     names = {one.name for one in named}
     for record in records.load_all(state):
-        here = record.scope == "user" or Path(record.path).is_relative_to(machine.project)
-        if (not names or record.client in names) and (record.scope == scope or (scope is None and here)):
-            plan.attempt(record.client, lambda record=record: plan_undo(record))  # type: ignore[misc]
+        if (names and record.client not in names) or scope not in (None, record.scope):
+            continue
+        if record.scope == "project" and not Path(record.path).is_relative_to(machine.project):
+            _say(f"{record.client}: {_name(record.path)} is of another project; undo it there")
+            continue
+        plan.attempt(record.client, lambda record=record: plan_undo(record))  # type: ignore[misc]
 
 
 def _run(plan: _Plan, state: Path, *, show: bool, as_json: bool, ask: Callable[[], None] | None) -> None:

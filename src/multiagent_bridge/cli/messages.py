@@ -11,7 +11,7 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Conv, Json
-from multiagent_bridge.errors import Invalid
+from multiagent_bridge.errors import Invalid, NotFound
 from multiagent_bridge.model.callers import Credentials
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 As = Annotated[str, typer.Option("--session", "-s", help="The session to act as.")]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="MAB_TOKEN", help="Act by this token, limits and all, instead of as the owner; see mab tokens."),
+    typer.Option("--token", envvar="MAB_TOKEN", help="Act by this token, limits and all, instead of as the owner."),
 ]
 
 
@@ -35,10 +35,12 @@ def send(
     conversation: Conv,
     message: Annotated[str, typer.Argument(help="The text; - reads standard input.")],
     session: As = "a",
-    action_type: Annotated[str, typer.Option("--type")] = "info",
-    to: Annotated[list[str] | None, typer.Option("--to", help="Session id or role; everyone else when left out.")] = None,
-    files: Annotated[list[str] | None, typer.Option("--file")] = None,
-    reply_to: Annotated[int | None, typer.Option("--reply-to")] = None,
+    action_type: Annotated[str, typer.Option("--type", help="question, info, proposal, blocked, ...")] = "info",
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Session id or role; everyone else when left out.")
+    ] = None,
+    files: Annotated[list[str] | None, typer.Option("--file", help="A file the message is about.")] = None,
+    reply_to: Annotated[int | None, typer.Option("--reply-to", help="Message id.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="Idempotency key.")] = None,
     token: Token = None,
     as_json: Json = False,
@@ -62,7 +64,7 @@ def check(
     conversation: Conv,
     session: As = "b",
     wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for mail.")] = 0,
-    limit: Annotated[int | None, typer.Option()] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many messages.")] = None,
     history: Annotated[bool, typer.Option("--history", help="What was read before.")] = False,
     query: Annotated[str | None, typer.Option("--query", help="Search.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the messages unread.")] = False,
@@ -72,13 +74,13 @@ def check(
     """Read the mail of one session."""
 
     async def read(hub: Hub, me: Caller) -> None:
-        left = wait
+        left, given = wait, Credentials(conversation, session, token or None)
         while True:
             claim, step = hub.ids.claim(), min(left, hub.limits.wait_seconds_max)
             printed = False
             try:
                 mail = await hub.messages.check(
-                    me, Credentials(conversation, session, token or None), claim, step, limit, None, not keep, history, None, query
+                    me, given, claim, step, limit, None, not keep, history, None, query
                 )
                 left -= step
                 if mail.letters or left <= 0:
@@ -130,7 +132,7 @@ def heartbeat(conversation: Conv, session: As = "a", token: Token = None, as_jso
 
 
 def tail(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="Entries to begin with.")] = 10,
     once: Annotated[bool, typer.Option("--once", help="Do not follow.")] = False,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Show what was said, too.")] = True,
@@ -147,7 +149,10 @@ def tail(
             if texts:
                 await hub.journal.note(owner.owner(), "message.tail", conversation or "")
             seen = 0
-            for entry in await hub.journal.newest(lines or 1, conversation):
+            newest = await hub.journal.newest(lines or 1, conversation)
+            if conversation and not newest:
+                raise NotFound("no entry names that conversation", "mab list shows them")
+            for entry in newest:
                 seen = entry.seq
                 if lines:
                     await _show(hub, entry, texts, as_json)

@@ -1,6 +1,6 @@
 """The one place that prints: data on stdout, talk on stderr, colour only on a terminal that wants it.
 
-Every text is shown, never obeyed: what agents said can move no cursor, turn no direction of writing and begin no line of its own.
+Every text is shown, never obeyed: what agents said moves no cursor, turns no direction of writing, begins no line.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def facts(pairs: Mapping[str, object]) -> None:
 
 
 def visible(text: str) -> str:
-    """Text that a terminal shows and does not obey: whatever is not printable appears as its escape, a tab as a space."""
+    """Text that a terminal shows and does not obey: what is not printable appears as its escape, a tab as a space."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c == "\t" else _escape(c) for c in text)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from multiagent_bridge import __version__
 
 State = Literal["none", "answers", "refuses", "stale", "silent", "foreign"]
-"""`stale`: a socket that nobody holds; `silent`: somebody holds the hub's lock but does not answer; `foreign`: not a socket."""
+"""`stale`: a socket of nobody; `silent`: somebody holds the hub's lock and does not answer; `foreign`: not a socket."""
 
 ANSWER_SECONDS = 5.0
 PATH_BYTES = 100
@@ -41,7 +41,7 @@ class Running:
 
 
 def look(home: Path, seconds: float = ANSWER_SECONDS) -> Running:
-    """Greet the hub of the state directory and take leave. Raises nothing but OSError for a directory that cannot be entered."""
+    """Greet the hub of the state directory and take leave. Raises OSError for a directory that cannot be entered."""
     place = home / "hub.sock"
     try:
         found = place.lstat()

@@ -75,7 +75,7 @@ async def _serve(settings: Settings, detached: bool) -> int:
         if detached:
             # refuses a link in the log's place
             os.close(opened(home / "hub.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-        telemetry.start(home / "hub.log" if detached else None, settings.hub.log_level, hub.redact)
+        telemetry.start(home / "hub.log" if detached else None, settings.hub.log_level, hub.redaction.text)
         itself = Caller(agent="", name=OWNER, peer=f"uid:{os.geteuid()}", operator=True)
         await hub.messages.recover(itself, OWNER)
         face = SocketFace(build(hub), hub, leave.set)
@@ -150,7 +150,7 @@ async def _standalone(name: str | None) -> int:
         except BridgeError as failed:
             await refuse(reader, writer, failed)
             raise
-        telemetry.start(None, settings.hub.log_level, hub.redact)
+        telemetry.start(None, settings.hub.log_level, hub.redaction.text)
         await Stream(build(hub), hub, caller, reader, writer).serve()
     return 0
 

@@ -22,7 +22,7 @@ def show(as_json: Json = False) -> None:
     from multiagent_bridge import config
 
     settings = config.load()
-    shown: dict[str, Any] = settings.model_dump(mode="json") | {"store": settings.store_url}
+    shown: dict[str, Any] = settings.model_dump(mode="json") | {"store": _masked(settings.store_url)}
     if as_json:
         output.data(shown)
         return
@@ -31,12 +31,24 @@ def show(as_json: Json = False) -> None:
         output.say(f"read from {path}")
 
 
-def validate() -> None:
+def validate(as_json: Json = False) -> None:
     """Check every source of settings; the first wrong key is named."""
     from multiagent_bridge import config
 
     config.load()
-    output.say("settings are valid: " + (", ".join(str(p) for p in config.sources()) or "no bridge.toml, defaults"))
+    sources = [str(path) for path in config.sources()]
+    if as_json:
+        output.data({"valid": True, "sources": sources})
+    else:
+        output.say("settings are valid: " + (", ".join(sources) or "no bridge.toml, defaults"))
+
+
+def _masked(url: str) -> str:
+    """A store URL without the password that may stand in it."""
+    from urllib.parse import urlsplit
+
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":**********@", 1) if password else url
 
 
 def _flat(prefix: str, value: dict[str, Any]) -> list[tuple[str, object]]:

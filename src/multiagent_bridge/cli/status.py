@@ -1,4 +1,4 @@
-"""`mab status`: warnings first, then the hub, then every conversation with its sessions. It starts nothing and changes nothing."""
+"""`mab status`: warnings, the hub, every conversation with its sessions. It starts nothing and changes nothing."""
 
 from __future__ import annotations
 
@@ -206,9 +206,8 @@ def _print(seen: dict[str, Any], as_json: bool) -> None:
         output.line("no conversations")
     if newest := seen["newest_entry"]:
         outcome = f" {newest['code']}" if newest["code"] else ""
-        output.line(
-            f"newest entry: {newest['seq']} {newest['at']} {newest['actor']} {newest['action']} {newest['target']}{outcome}"
-        )
+        what = f"{newest['actor']} {newest['action']} {newest['target']}{outcome}"
+        output.line(f"newest entry: {newest['seq']} {newest['at']} {what}")
 
 
 def _connections(number: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The command tree: which module has which command, and one line about each. Nothing of a command is imported to list it."""
+"""The command tree: which module has which command, and one line about each. Listing imports none of them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "revoke": Listed("conversations", "End the tokens, invites and bindings of a session, or of all."),
         "extend": Listed("conversations", "Let a conversation live longer, also one that has expired."),
         "cleanup": Listed("conversations", "Erase expired conversations with their messages and keys."),
+        "export": Listed("archives", "Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."),
+        "import": Listed("archives", "Open a new conversation from an archive, with new tokens and invites."),
     },
     "Messages": {
         "send": Listed("messages", "Send a message as one session of a conversation."),
@@ -55,6 +57,10 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     },
     "Audit": {
         "audit": Listed("audit", "Show the last entries of the journal, verify or export it."),
+        "report": Listed(
+            "archives",
+            "Evidence from the journal, with a citation block: counts, refusals, latencies, verification, checkpoint.",
+        ),
         "redact": Listed("redact", "Replace the secrets in a text, as it would be done to a message."),
     },
     "Settings and help": {

@@ -5,7 +5,6 @@ Every edit is checked by reading the result back: what was meant to change chang
 
 from __future__ import annotations
 
-import copy
 from types import ModuleType
 from typing import Literal
 
@@ -74,10 +73,10 @@ def _changed(module: ModuleType, text: str, path: Path, present: Entry, entry: E
 def _checked(syntax: Syntax, before: str, path: Path, value: object | None, after: str) -> str:
     """`after`, if it holds what `before` held but for `path`. Raises Conflict."""
     module = _module(syntax)
-    want, have = copy.deepcopy(module.loads(before)), None
-    here = want
+    want = here = dict(module.loads(before))
     for key in path[:-1]:
-        here = here.setdefault(key, {})
+        here[key] = dict(here.get(key, {}))
+        here = here[key]
     here.pop(path[-1], None)
     if value is not None:
         here[path[-1]] = value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from multiagent_bridge.errors import Invalid
 
@@ -50,17 +51,23 @@ class _Object:
 
 def loads(text: str) -> dict[str, object]:
     """The object `text` holds. Raises Invalid with the line of the first fault."""
-    return _Text(text).value()
+    return _read(text).value()
 
 
 def put(text: str, path: Path, value: object) -> str:
     """`text` with `value` at `path`; containers on the way are made. Raises Invalid where one is something else."""
-    return _Text(text).put(path, value)
+    return _read(text).put(path, value)
 
 
 def remove(text: str, path: Path) -> str:
     """`text` without the member at `path`, which must be there."""
-    return _Text(text).remove(path)
+    return _read(text).remove(path)
+
+
+@lru_cache(maxsize=2)
+def _read(text: str) -> _Text:
+    """One edit looks at the same few megabytes several times: before, after, and to compare them."""
+    return _Text(text)
 
 
 class _Text:
@@ -89,15 +96,11 @@ class _Text:
         self.unit = indent[1] if indent else "  "
 
     def value(self) -> dict[str, object]:
+        """What the text holds, a new value each time."""
         if not self.ink:
             return {}
-        pieces, at = [], 0
-        for blank in sorted([*self.comments, *self._trailing_commas()], key=lambda token: token.start):
-            pieces += [self.text[at : blank.start], _INK.sub(" ", self.text[blank.start : blank.end])]
-            at = blank.end
-        clean = "".join([*pieces, self.text[at:]]).replace("\ufeff", " ", 1 if self.text[:1] == "\ufeff" else 0)
         try:
-            value = json.loads(clean, parse_constant=_no_constant)
+            value = json.loads(self._strict, parse_constant=_no_constant)
         except json.JSONDecodeError as fault:
             raise _fault(self.text, fault.pos, fault.msg) from None
         except (ValueError, RecursionError):
@@ -105,6 +108,16 @@ class _Text:
         if not isinstance(value, dict):
             raise Invalid("the file holds no JSON object", "its outermost value must be { ... }")
         return value
+
+    @cached_property
+    def _strict(self) -> str:
+        """The text with comments and trailing commas blanked out, every character at its place."""
+        pieces, at = [], 0
+        for blank in sorted([*self.comments, *self._trailing_commas()], key=lambda token: token.start):
+            pieces += [self.text[at : blank.start], _INK.sub(" ", self.text[blank.start : blank.end])]
+            at = blank.end
+        clean = "".join([*pieces, self.text[at:]])
+        return " " + clean[1:] if clean.startswith("\ufeff") else clean
 
     def put(self, path: Path, value: object) -> str:
         if not self.ink:

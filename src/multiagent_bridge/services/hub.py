@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from multiagent_bridge import __version__
 from multiagent_bridge.model.limits import Limits
 from multiagent_bridge.ports import Bell, Clock, Ids, Keys, Meter, Store
+from multiagent_bridge.services.archives import Archives
 from multiagent_bridge.services.conversations import Conversations
 from multiagent_bridge.services.evidence import Evidence
 from multiagent_bridge.services.gate import Gate
@@ -13,6 +15,7 @@ from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.presence import Presence
 from multiagent_bridge.services.redaction import Redact, Redaction
+from multiagent_bridge.services.reports import Reports
 from multiagent_bridge.services.ringing import RingingStore
 from multiagent_bridge.services.status import Status
 
@@ -24,6 +27,8 @@ class Hub:
     status: Status
     journal: Journal
     evidence: Evidence
+    reports: Reports
+    archives: Archives
     presence: Presence
     bell: Bell
     ids: Ids
@@ -46,12 +51,17 @@ def assemble(
     ringing = RingingStore(store, bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
     gate = Gate(ringing, clock, keys, meter, journal, presence, limits)
+    conversations = Conversations(gate, journal, keys, ids, redaction, limits)
+    messages = Messages(gate, journal, ringing, bell, clock, keys, redaction, limits)
+    evidence = Evidence(journal, ringing, keys)
     return Hub(
-        conversations=Conversations(gate, journal, keys, ids, redaction, limits),
-        messages=Messages(gate, journal, ringing, bell, clock, keys, redaction, limits),
+        conversations=conversations,
+        messages=messages,
         status=Status(gate, bell, keys, redaction, limits),
         journal=journal,
-        evidence=Evidence(journal, ringing, keys),
+        evidence=evidence,
+        reports=Reports(journal, evidence, clock, __version__),
+        archives=Archives(gate, journal, conversations, messages, keys, ids, redaction, limits),
         presence=presence,
         bell=bell,
         ids=ids,

@@ -1,0 +1,89 @@
+"""Commands of evidence and archives: export, import, report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from multiagent_bridge.cli import output, owner
+from multiagent_bridge.cli.conversations import Conv, Json
+from multiagent_bridge.errors import Invalid, Unavailable
+
+ARCHIVE_BYTES = 200_000_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(export)
+    app.command("import")(restore)
+    app.command()(report)
+
+
+def export(
+    conversation: Conv,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; - for standard output.")],
+) -> None:
+    """Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."""
+    archive = owner.run(lambda hub, me: hub.archives.export(me, conversation))
+    content = json.dumps(archive, indent=2, ensure_ascii=False) + "\n"
+    if str(file) == "-":
+        sys.stdout.write(content)
+        return
+    write_private(file, content)
+    output.say(f"{conversation} is in {file}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What mab export wrote; - for standard input.")],
+    as_json: Json = False,
+) -> None:
+    """Open a new conversation from an archive, with new tokens and invites."""
+    try:
+        content = sys.stdin.read(ARCHIVE_BYTES) if str(file) == "-" else file.read_text(encoding="utf-8")
+        archive = json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
+        raise Invalid(f"{file} cannot be read as an archive", "name a file that mab export wrote") from error
+    made = owner.run(lambda hub, me: hub.archives.restore(me, archive))
+    fields = made.fields()
+    if as_json:
+        output.data(fields)
+        return
+    output.facts({"conversation": made.conversation.id, "expires_at": fields["expires_at"]})
+    rows = [(s.id, s.role, code) for s, code in zip(made.sessions, made.invites, strict=True)]
+    output.table(["session", "role", "invite"], rows)
+
+
+def report(
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="[CONV]", help="One conversation; all when left out.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Evidence from the journal, with a citation block: counts, refusals, latencies, verification, checkpoint."""
+    from multiagent_bridge.services.reports import markdown
+
+    found = owner.run(lambda hub, me: hub.reports.report(conversation))
+    content = json.dumps(found, indent=2, ensure_ascii=False) + "\n" if as_json else markdown(found)
+    if file is None:
+        sys.stdout.write(content)
+    else:
+        write_private(file, content)
+        output.say(f"the report is in {file}")
+
+
+def write_private(file: Path, content: str) -> None:
+    """Write a new file that only its owner reads. Raises Invalid when it is there, Unavailable when it cannot be written."""
+    import os
+
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(content)
+    except FileExistsError as error:
+        raise Invalid(f"{file} exists", "name a new file") from error
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another place") from error
