@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mcp import Client
 from multiagent_bridge.mcp.connection import Connection, current
 from multiagent_bridge.mcp.server import build
 from multiagent_bridge.testing.hubs import TestHub, agent, memory_hub
+from tests.faces.terminal import Terminal
 
 
 @dataclass
@@ -61,3 +63,8 @@ async def connected(world: TestHub, name: str, era: str) -> AsyncIterator[Caller
             yield Caller(client, connection)
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(tmp_path, monkeypatch, capsys)

@@ -292,7 +292,7 @@ def database_path(patient: Patient) -> Path | None:
     if patient.settings is None:
         return None if patient.home is None else patient.home / "bridge.db"
     try:
-        return sqlite_path(patient.settings.store_url)
+        return sqlite_path(patient.settings.store_url, patient.settings.home)
     except BridgeError:
         return None
 

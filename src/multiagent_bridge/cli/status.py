@@ -81,7 +81,7 @@ def _has_store(settings: Settings) -> bool:
     """Whether anything was ever stored: opening the store would make one."""
     from multiagent_bridge.wiring import sqlite_path
 
-    return os.path.lexists(sqlite_path(settings.store_url))
+    return os.path.lexists(sqlite_path(settings.store_url, settings.home))
 
 
 async def _seen(settings: Settings, hub: Hub | None) -> dict[str, Any]:
