@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=home, description="state directory")
     store: str = Field("", description="store URL; empty: sqlite:///bridge.db in the state directory")
     master_key: SecretStr | None = Field(
-        None, description="64 hex characters or file:PATH; empty: master.key in the state directory"
+        None, description="64 hex characters, file:PATH or keyring; empty: master.key in the state directory"
     )
     limits: LimitSettings = LimitSettings()
     hub: HubSettings = HubSettings()

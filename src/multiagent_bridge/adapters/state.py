@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from multiagent_bridge.adapters.keyring import kept_key
 from multiagent_bridge.errors import Unavailable
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+KEY_BYTES = 32
 
 
 def prepared(home: Path) -> Path:
@@ -108,7 +110,13 @@ def write_secret(path: Path, content: bytes) -> None:
 
 
 def master_key(home: Path, given: str | None) -> bytes:
-    """The master key: `given` (64 hex characters, or `file:PATH`), else master.key in the state directory, made once."""
+    """The master key: `given` (64 hex characters, `file:PATH` or `keyring`), else master.key in the state directory, made once.
+
+    Raises Unavailable when it cannot be had, or is missing though there is a database that needs it.
+    """
+    if given == "keyring":
+        with locked(home / "master.lock"):
+            return _from_hex(kept_key(home, fresh=not _has_history(home)).encode(), "the keyring")
     if given and not given.startswith("file:"):
         return _from_hex(given.encode(), "MAB_MASTER_KEY")
     path = Path(given[5:]) if given else home / "master.key"
@@ -134,7 +142,10 @@ def _has_history(home: Path) -> bool:
 
 def _from_hex(content: bytes, source: str) -> bytes:
     try:
-        return bytes.fromhex(content.decode("ascii").strip())
+        key = bytes.fromhex(content.decode("ascii").strip())
+        if len(key) != KEY_BYTES:
+            raise ValueError(len(key))
+        return key
     except ValueError as error:
         raise Unavailable(f"the master key in {source} is not 64 hex characters", "restore it from a backup") from error
 
