@@ -27,7 +27,7 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     path = sqlite_path(settings.store_url, home)
     given = settings.master_key.get_secret_value() if settings.master_key else None
     keys = MasterKeys(master_key(home, given))
-    store = SqliteStore(path)
+    store = SqliteStore(path, long_lived=owner is not None)
     await store.open()
     stack.push_async_callback(store.close)
     bell = DatagramBell(home / "bells", store.changed_elsewhere)

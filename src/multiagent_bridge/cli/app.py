@@ -56,7 +56,7 @@ def run(words: list[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = int(app(words, standalone_mode=False, prog_name="mab") or 0)
-        sys.stdout.flush()
+        output.flush()
     except BaseException as ended:
         return _status(ended)
     return status
@@ -65,11 +65,13 @@ def run(words: list[str]) -> int:
 def _status(ended: BaseException) -> int:
     """Say why the command ended, and return the exit status that means it; what is a defect of ours is raised."""
     try:
-        return _explained(ended)
+        status = _explained(ended)
+        output.flush()
     except OSError as failed:
-        if failed.errno != errno.EPIPE:
-            raise
-        return _silenced()
+        # what could not be written is not tried again when the interpreter ends
+        _silenced()
+        return 1 if failed.errno == errno.EPIPE else Unavailable.exit_status
+    return status
 
 
 def _explained(ended: BaseException) -> int:

@@ -27,7 +27,7 @@ def audit(
     conversation: Annotated[
         str | None, typer.Argument(metavar="[CONV]", help="Only this conversation; - for all.")
     ] = None,
-    limit: Annotated[int, typer.Argument(metavar="[LIMIT]", min=1, max=1_000_000)] = 50,
+    limit: Annotated[int, typer.Argument(metavar="[LIMIT]", min=1, max=1_000_000, help="Newest so many.")] = 50,
     verify: Annotated[bool, typer.Option("--verify", help="Check every entry, link and checkpoint.")] = False,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="FILE", help="Write every entry as a JSON line; - for stdout.")

@@ -76,6 +76,12 @@ def raw(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def flush() -> None:
+    """Hand everything written so far to whoever reads standard output. Raises OSError when nobody takes it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def say(text: str) -> None:
     """Talk on stderr, a line or several of our own."""
     _write(sys.stderr, "\n".join(visible(part) for part in text.split("\n")) + "\n")

@@ -54,7 +54,8 @@ def look(home: Path, seconds: float = ANSWER_SECONDS) -> Running:
         answer = _greet(home, seconds)
     except (ConnectionError, FileNotFoundError):
         return Running("silent", _written_pid(home)) if _held(home / "hub.lock") else Running("stale")
-    except (TimeoutError, ValueError):
+    except (TimeoutError, BlockingIOError, ValueError):
+        # a queue that is full refuses at once: nobody takes from it
         return Running("silent", _written_pid(home), milliseconds=_since(began))
     pid, connections = answer.get("pid"), answer.get("connections")
     return Running(

@@ -85,12 +85,13 @@ def _has_store(settings: Settings) -> bool:
 
 
 async def _seen(settings: Settings, hub: Hub | None) -> dict[str, Any]:
+    from multiagent_bridge.adapters.system import SystemClock
     from multiagent_bridge.cli import running
 
     at_hub = await asyncio.to_thread(running.look, settings.home)
     places = (await hub.conversations.list(owner.owner())).places if hub else ()
     newest = list(await hub.journal.newest(1)) if hub else []
-    now = time.time_ns() // 1000
+    now = SystemClock().now()
     rows = [_conversation(place, settings, now) for place in places]
     return {
         "warnings": [*_hub_warnings(at_hub), *(text for row in rows for text in _warnings(row, settings))],

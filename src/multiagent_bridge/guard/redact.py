@@ -21,10 +21,19 @@ from multiagent_bridge.guard.redaction.headers import find_headers
 from multiagent_bridge.guard.redaction.json_text import rewritten
 from multiagent_bridge.guard.redaction.neighbours import find_neighbours
 from multiagent_bridge.guard.redaction.pem import find_private_keys
+from multiagent_bridge.guard.redaction.places import find_places
 from multiagent_bridge.guard.redaction.registry import SeenSecrets
 from multiagent_bridge.guard.redaction.scanner import Scanner
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER, Span, merged
-from multiagent_bridge.guard.redaction.tokens import chunks, classes, cores, find_reversed, find_split, find_tokens, narrow
+from multiagent_bridge.guard.redaction.tokens import (
+    chunks,
+    classes,
+    cores,
+    find_reversed,
+    find_split,
+    find_tokens,
+    narrow,
+)
 from multiagent_bridge.guard.redaction.urls import find_urls
 
 __all__ = ["CustomPattern", "Finding", "PatternEngine", "Redacted", "Redactor", "RuleLine", "Scanner", "SeenSecrets"]
@@ -59,7 +68,9 @@ class RuleLine:
 
 # Recognisers that are code instead of rows of the table, for `mab redact --rules`.
 _IN_CODE = (
-    RuleLine("private-key", "PRIVATE_KEY_REDACTED", "PEM, OpenSSH and PGP private keys: truncated, quoted, indented, escaped"),
+    RuleLine(
+        "private-key", "PRIVATE_KEY_REDACTED", "PEM, OpenSSH and PGP private keys: truncated, quoted, indented, escaped"
+    ),
     RuleLine("url-password", "PASSWORD_REDACTED", "scheme://user:password@host"),
     RuleLine("url-token", "SECRET_REDACTED", "a random user name in scheme://token@host"),
     RuleLine("bearer", "BEARER_TOKEN_REDACTED", "what follows Bearer"),
@@ -69,6 +80,9 @@ _IN_CODE = (
     RuleLine("named-password", "PASSWORD_REDACTED", "a judged value after a password's name"),
     RuleLine("named-secret", "SECRET_REDACTED", "a judged value after a secret's, token's or key's name"),
     RuleLine("named-key", "API_KEY_REDACTED", "a random value after a bare `key`"),
+    RuleLine("curl-user", "PASSWORD_REDACTED", "user:password of curl -u"),
+    RuleLine("credential-call", "PASSWORD_REDACTED", "the password given to a credential constructor"),
+    RuleLine("kubernetes-secret", "SECRET_REDACTED", "data of a Kubernetes Secret manifest"),
     RuleLine("neighbour", "SECRET_REDACTED", "a random value beside the name of a service or of a secret"),
     RuleLine("seen", "SECRET_REDACTED", "a secret this conversation has seen, whole, in part or encoded"),
 )
@@ -141,7 +155,9 @@ class Redactor:
         if memory is not None:
             memory.remember(plain, spans)
         if seen is not None:
-            spans = merged(replace(span, start=low, end=high) for span in spans for low, high in (seen.raw(span.start, span.end),))
+            spans = merged(
+                replace(span, start=low, end=high) for span in spans for low, high in (seen.raw(span.start, span.end),)
+            )
         return spans
 
     def _recognise(self, text: str, plain: bytes, budget: Budget) -> list[Span]:
@@ -158,6 +174,7 @@ class Redactor:
         spans += find_urls(text, budget)
         spans += find_headers(text, lower, budget)
         spans += find_assignments(text, lower, budget)
+        spans += find_places(text, lower, budget)
         spans += find_neighbours(text, middles, budget)
         spans += self._custom.find(text, budget)
         spans += find_encoded(text, bounds, lambda inner: self._plain(inner, budget), budget)

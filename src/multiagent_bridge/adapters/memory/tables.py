@@ -44,7 +44,9 @@ class Tables:
     def copy(self, readonly: bool = False) -> Tables:
         """A copy that can be changed without touching this one: rows are frozen, so the dictionaries suffice."""
         held = {f.name: getattr(self, f.name) for f in fields(self)}
-        tables: dict[str, Any] = {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
+        tables: dict[str, Any] = {
+            name: dict(value) if isinstance(value, dict) else value for name, value in held.items()
+        }
         return Tables(**(tables | {"readonly": readonly, "ended": False}))
 
     def looking(self) -> Tables:

@@ -25,7 +25,7 @@ class Bindings:
             "generation": binding.generation,
             "bound_at": binding.bound_at,
         }
-        self._run.rows(_SQL["bind"], values)
+        self._run.do(_SQL["bind"], values)
 
     async def of(self, agent: str) -> Sequence[Binding]:
         return [Binding(*row) for row in self._run.rows(_SQL["of"], {"agent": agent})]

@@ -13,7 +13,7 @@ SELECT b.agent FROM bindings AS b
 JOIN sessions AS s ON s.conversation_id = b.conversation_id AND s.id = b.session_id
 WHERE b.conversation_id = :conversation_id AND b.session_id = :session_id
   AND s.revoked = 0 AND s.generation = b.generation
-ORDER BY b.bound_at, b.seq;
+ORDER BY b.seq;
 
 -- name: sweep
 DELETE FROM bindings WHERE bound_at < :before AND substr(agent, 1, length(:prefix)) = :prefix;

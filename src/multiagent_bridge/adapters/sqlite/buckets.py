@@ -1,4 +1,4 @@
-"""Rate buckets in SQLite: three windows judged and charged by one statement (notes: 7 us inside an open transaction)."""
+"""Rate buckets in SQLite: three windows judged and charged by one statement (7 us inside an open transaction)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Conversations:
             "messages": c.messages,
             "bytes": c.bytes,
         }
-        self._run.rows(_SQL["add"], values)
+        self._run.do(_SQL["add"], values)
 
     async def get(self, conversation_id: str) -> Conversation | None:
         row = self._run.row(_SQL["get"], {"id": conversation_id})
@@ -49,4 +49,4 @@ class Conversations:
     async def remove(self, conversation_id: str) -> None:
         """The schema's cascades take everything but the buckets, whose keys begin with the id and a slash."""
         self._run.change_one(_SQL["remove"], {"id": conversation_id}, "conversation")
-        self._run.rows(_SQL["remove_buckets"], {"id": conversation_id})
+        self._run.do(_SQL["remove_buckets"], {"id": conversation_id})

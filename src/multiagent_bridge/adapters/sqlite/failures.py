@@ -35,7 +35,12 @@ _MEANINGS: tuple[tuple[tuple[type[Exception], ...], type[BridgeError], str, str]
         "run mab doctor, then restore a backup: mab restore",
     ),
     ((apsw.IOError,), Unavailable, "the disk failed to read or write the database", "check the disk: mab doctor"),
-    ((apsw.NoMemError, MemoryError), Unavailable, "not enough memory for the database", "free some, then repeat the call"),
+    (
+        (apsw.NoMemError, MemoryError),
+        Unavailable,
+        "not enough memory for the database",
+        "free some, then repeat the call",
+    ),
 )
 
 
@@ -58,9 +63,10 @@ def _meaning(error: Exception) -> BridgeError:
 
 
 def _constraint(error: apsw.ConstraintError) -> BridgeError:
-    if error.extendedresult in _UNIQUE:
+    code: int = getattr(error, "extendedresult", 0)
+    if code in _UNIQUE:
         return Conflict("it exists already", "read it again before you repeat the call")
-    if error.extendedresult == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
+    if code == apsw.SQLITE_CONSTRAINT_FOREIGNKEY:
         return NotFound("the conversation or session it belongs to does not exist", "mab list shows them")
     return Invalid("a value cannot be stored", "the database refused its type or range")
 

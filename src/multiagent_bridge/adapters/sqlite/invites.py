@@ -22,7 +22,7 @@ class Invites:
             "session_id": invite.session_id,
             "expires_at": invite.expires_at,
         }
-        self._run.rows(_SQL["add"], values)
+        self._run.do(_SQL["add"], values)
 
     async def take(self, digest: bytes) -> Invite | None:
         row = self._run.row(_SQL["take"], {"digest": digest})

@@ -13,6 +13,12 @@ from multiagent_bridge.model.journal import Draft, Entry, Head
 _SQL = named("journal")
 
 
+class _Written:
+    """The last head this process wrote, with its text: a hub reads it back before each entry (a third of `append`)."""
+
+    last: tuple[str, Head] = ("", Head.EMPTY)
+
+
 class Journal:
     __slots__ = ("_run",)
 
@@ -21,15 +27,19 @@ class Journal:
 
     async def append(self, draft: Draft) -> tuple[Entry, Head]:
         entry, head = journal.append(await self.head(), draft)
-        self._run.rows(
-            _SQL["append"], {"seq": entry.seq, "conversation_id": entry.conversation, "line": entry.line}
-        )
-        self._run.rows(_SQL["set_head"], {"head": head.to_text()})
+        values = {"seq": entry.seq, "conversation_id": entry.conversation, "line": entry.line}
+        self._run.do(_SQL["append"], values)
+        text = head.to_text()
+        self._run.do(_SQL["set_head"], {"head": text})
+        _Written.last = text, head
         return entry, head
 
     async def head(self) -> Head:
         row = self._run.row(_SQL["head"], {})
-        return Head.from_text(row[0]) if row else Head.EMPTY
+        if row is None:
+            return Head.EMPTY
+        text, head = _Written.last
+        return head if row[0] == text else Head.from_text(row[0])
 
     async def entries(self, after: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
         values: dict[str, str | int | bytes | None] = {"after": after, "limit": limit}
@@ -46,7 +56,7 @@ class Journal:
         return [(seq, line) for seq, line in self._run.rows(_SQL["lines"], {"after": after, "limit": limit})]
 
     async def add_checkpoint(self, size: int, note: str) -> None:
-        self._run.rows(_SQL["add_checkpoint"], {"size": size, "note": note})
+        self._run.do(_SQL["add_checkpoint"], {"size": size, "note": note})
 
     async def checkpoints(self) -> Sequence[tuple[int, str]]:
         return [(size, note) for size, note in self._run.rows(_SQL["checkpoints"], {})]

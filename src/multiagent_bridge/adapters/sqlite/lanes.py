@@ -1,6 +1,6 @@
 """Threads that own one connection each and run whole transactions on it.
 
-A transaction costs one hop there and one back (engine notes, section 10: a hop per statement costs 2.5 to 3 times as much).
+A transaction costs one hop there and one back: a hop per statement costs 2.5 to 3 times as much (engine notes, section 10).
 """
 
 from __future__ import annotations
@@ -26,13 +26,11 @@ Work = Callable[[SqliteTx], Awaitable[Any]]
 
 
 class Job:
-    """One transaction (or call) on its way: waiting, then either begun (it runs to its end) or given up (it never runs)."""
+    """One transaction (or call) on its way: waiting, then begun (it runs to its end) or given up (it never runs)."""
 
     __slots__ = ("_turn", "call", "error", "future", "loop", "result", "work")
 
-    def __init__(
-        self, work: Work | None, call: Callable[[], object] | None, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, work: Work | None, call: Callable[[], object] | None, loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
         self.call = call
         self.loop = loop
@@ -96,7 +94,7 @@ class Lane:
             timer.cancel()
 
     async def stop(self, last: Callable[[], object]) -> None:
-        """Serve what was submitted, then `last`, and end the thread. Gives up after the patience: a daemon thread holds nobody."""
+        """Serve what was submitted, then `last`, and end the thread; give up after the patience (it is a daemon)."""
         if self._ending or self._thread.ident is None:
             return
         closing = asyncio.ensure_future(self._submit(None, last))
@@ -121,10 +119,14 @@ class Lane:
                     job.error = job.error or failed(error)
             finally:
                 settle(jobs)
+            self._rest()
 
     def _batch(self, jobs: list[Job]) -> None:
         """Run `jobs` and what else waits, leaving a result or an error in each."""
         raise NotImplementedError
+
+    def _rest(self) -> None:
+        """What can wait until the callers have their answers. Raises nothing."""
 
     def _answer_call(self, job: Job) -> None:
         if job.call is not None and job.begin():
@@ -168,7 +170,10 @@ def _answer(jobs: list[Job]) -> None:
     for job in jobs:
         if job.future.done():
             continue
-        if job.error is not None:
+        if isinstance(job.error, StopIteration):
+            # a future refuses it, and its caller would wait for ever
+            job.future.set_exception(RuntimeError("a transaction raised StopIteration"))
+        elif job.error is not None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)

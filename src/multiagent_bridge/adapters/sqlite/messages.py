@@ -33,12 +33,16 @@ class Messages:
             "idempotency_key": m.idempotency_key,
             "digest": m.digest,
         }
-        self._run.rows(_SQL["add"], values)
-        if recipients:
-            delivery = {"conversation_id": m.conversation_id, "id": m.id, "recipients": json.dumps(list(recipients))}
-            self._run.rows(_SQL["deliver"], delivery)
-            del delivery["id"]
-            self._run.rows(_SQL["count_delivered"], delivery)
+        self._run.do(_SQL["add"], values)
+        heard = list(dict.fromkeys(recipients))
+        if len(heard) == 1:
+            place = {"conversation_id": m.conversation_id, "recipient": heard[0]}
+            self._run.do(_SQL["deliver_one"], {**place, "id": m.id})
+            self._run.do(_SQL["count_delivered_one"], place)
+        elif heard:
+            places = {"conversation_id": m.conversation_id, "recipients": json.dumps(heard)}
+            self._run.do(_SQL["deliver"], {**places, "id": m.id})
+            self._run.do(_SQL["count_delivered"], places)
 
     async def by_key(self, conversation_id: str, sender: str, idempotency_key: str) -> Message | None:
         values = {"conversation_id": conversation_id, "sender": sender, "idempotency_key": idempotency_key}
@@ -59,30 +63,32 @@ class Messages:
         return [Message(*row) for row in self._run.rows(_SQL["unread"], values)]
 
     async def claim(self, conversation_id: str, recipient: str, ids: Sequence[int], claim: str, now: int) -> None:
-        values = {"conversation_id": conversation_id, "recipient": recipient, "ids": json.dumps(list(ids))}
-        self._run.rows(_SQL["count_claimed"], values)
-        self._run.rows(_SQL["claim"], {**values, "claim": claim, "now": now})
+        place: dict[str, str | int] = {"conversation_id": conversation_id, "recipient": recipient}
+        one = len(ids) == 1
+        place |= {"id": ids[0]} if one else {"ids": json.dumps(list(ids))}
+        self._run.do(_SQL["count_claimed_one" if one else "count_claimed"], place)
+        self._run.do(_SQL["claim_one" if one else "claim"], {**place, "claim": claim, "now": now})
 
     async def confirm(self, claim: str, now: int) -> int:
         return self._run.change(_SQL["confirm"], {"claim": claim, "now": now})
 
     async def release(self, claim: str) -> int:
-        self._run.rows(_SQL["count_released"], {"claim": claim})
+        self._run.do(_SQL["count_released"], {"claim": claim})
         return self._run.change(_SQL["release"], {"claim": claim})
 
     async def unconfirm(self, conversation_id: str, recipient: str, ids: Sequence[int]) -> int:
         place = {"conversation_id": conversation_id, "recipient": recipient}
         count = self._run.change(_SQL["unconfirm"], {**place, "ids": json.dumps(list(ids))})
-        self._run.rows(_SQL["count_unconfirmed"], {**place, "count": count})
+        self._run.do(_SQL["count_unconfirmed"], {**place, "count": count})
         return count
 
     async def release_owner(self, owner: str) -> int:
-        self._run.rows(_SQL["count_released_owner"], {"owner": owner})
+        self._run.do(_SQL["count_released_owner"], {"owner": owner})
         return self._run.change(_SQL["release_owner"], {"owner": owner})
 
     async def ack(self, conversation_id: str, recipient: str, through: int, now: int) -> int:
         values: dict[str, str | int] = {"conversation_id": conversation_id, "recipient": recipient, "through": through}
-        self._run.rows(_SQL["count_acknowledged"], values)
+        self._run.do(_SQL["count_acknowledged"], values)
         return self._run.change(_SQL["acknowledge"], {**values, "now": now})
 
     async def history(self, conversation_id: str, recipient: str, before: int | None, limit: int) -> Sequence[Message]:

@@ -12,6 +12,12 @@ SELECT :conversation_id, value, :id FROM json_each(:recipients);
 UPDATE sessions SET unread = unread + 1
 WHERE conversation_id = :conversation_id AND id IN (SELECT value FROM json_each(:recipients));
 
+-- name: deliver_one
+INSERT INTO deliveries (conversation_id, recipient, message_id) VALUES (:conversation_id, :recipient, :id);
+
+-- name: count_delivered_one
+UPDATE sessions SET unread = unread + 1 WHERE conversation_id = :conversation_id AND id = :recipient;
+
 -- name: by_key
 SELECT conversation_id, id, sender, action_type, body, size, at, reply_to, idempotency_key, digest FROM messages
 WHERE conversation_id = :conversation_id AND sender = :sender AND idempotency_key = :idempotency_key;
@@ -39,6 +45,17 @@ WHERE conversation_id = :conversation_id AND id = :recipient;
 UPDATE deliveries SET claim = :claim, claimed_at = :now
 WHERE conversation_id = :conversation_id AND recipient = :recipient AND read_at IS NULL
   AND message_id IN (SELECT value FROM json_each(:ids));
+
+-- name: count_claimed_one
+UPDATE sessions SET unread = unread - (
+  SELECT count(*) FROM deliveries
+  WHERE conversation_id = :conversation_id AND recipient = :recipient AND read_at IS NULL AND claim IS NULL
+    AND message_id = :id)
+WHERE conversation_id = :conversation_id AND id = :recipient;
+
+-- name: claim_one
+UPDATE deliveries SET claim = :claim, claimed_at = :now
+WHERE conversation_id = :conversation_id AND recipient = :recipient AND read_at IS NULL AND message_id = :id;
 
 -- name: confirm
 UPDATE deliveries SET read_at = :now, claim = NULL, claimed_at = NULL WHERE claim = :claim;

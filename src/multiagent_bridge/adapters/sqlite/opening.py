@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import apsw
 
 from multiagent_bridge.adapters.sqlite.failures import translated
@@ -15,6 +17,9 @@ APPLICATION_ID = 0x4D414252
 MIGRATIONS = migrations()
 
 _LOG_BYTES_KEPT = 16 * 1024 * 1024
+
+LOG_BYTES_RESERVED = 6 * 1024 * 1024
+"""A log is folded into the database at 1,000 pages, some 4 MB, and overwritten from its beginning then."""
 
 
 def refuse_unsafe(version: str) -> None:
@@ -57,6 +62,16 @@ def open_writer(files: DatabaseFiles, busy_ms: int, max_pages: int | None, *, cr
             raise translated(error) from error
         raise
     return connection
+
+
+def reserve_log(connection: apsw.Connection, files: DatabaseFiles) -> None:
+    """Make the log as long as it will get, so that commits overwrite it. Without room for it they are only slower."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        with suppress(OSError):
+            files.reserve_log(LOG_BYTES_RESERVED)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def open_reader(files: DatabaseFiles, busy_ms: int) -> apsw.Connection:

@@ -30,7 +30,7 @@ class Sessions:
             "last_heartbeat": s.last_heartbeat,
             "unread": s.unread,
         }
-        self._run.rows(_SQL["add"], values)
+        self._run.do(_SQL["add"], values)
 
     async def get(self, conversation_id: str, session_id: str) -> Session | None:
         row = self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": session_id})
@@ -52,15 +52,15 @@ class Sessions:
         row = self._run.row(_SQL["rotate"], values)
         if row is None:
             raise missing("session")
-        self._run.rows(_SQL["drop_bindings"], values)
-        self._run.rows(_SQL["drop_invites"], values)
+        self._run.do(_SQL["drop_bindings"], values)
+        self._run.do(_SQL["drop_invites"], values)
         return int(row[0])
 
     async def revoke(self, conversation_id: str, session_id: str) -> None:
         values = {"conversation_id": conversation_id, "id": session_id}
         self._run.change_one(_SQL["revoke"], values, "session")
-        self._run.rows(_SQL["drop_bindings"], values)
-        self._run.rows(_SQL["drop_invites"], values)
+        self._run.do(_SQL["drop_bindings"], values)
+        self._run.do(_SQL["drop_invites"], values)
 
 
 def _session(row: Row) -> Session:

@@ -36,13 +36,22 @@ class Statements:
         except (apsw.Error, OverflowError, UnicodeEncodeError, MemoryError) as error:
             raise self._failed(error) from error
 
+    def do(self, query: str, values: Values) -> None:
+        """Run one statement that returns no rows: its first step is its last."""
+        if not self.live:
+            raise RuntimeError("the transaction has ended")
+        try:
+            self._cursor.execute(query, values)
+        except (apsw.Error, OverflowError, UnicodeEncodeError, MemoryError) as error:
+            raise self._failed(error) from error
+
     def row(self, query: str, values: Values) -> Row | None:
         found = self.rows(query, values)
         return found[0] if found else None
 
     def change(self, query: str, values: Values) -> int:
         """Run one statement and return how many rows it changed."""
-        self.rows(query, values)
+        self.do(query, values)
         return self._connection.changes()
 
     def change_one(self, query: str, values: Values, noun: str) -> None:

@@ -25,15 +25,22 @@ BUSY = 12.0
 class SqliteStore:
     """`ports.Store` over the file at `path`; `async with SqliteStore(path) as store`.
 
-    One writing and one reading connection, a thread each. A caller cancelled while it waits does not stop its transaction:
-    that runs to its end, and its result is dropped. Open it after any fork. `max_pages` bounds the file, for tests of a full disk.
+    One writing and one reading connection, a thread each. A caller cancelled while it waits does not stop its
+    transaction: that runs to its end, and its result is dropped. Open it after any fork. `max_pages` bounds the file, for
+    tests of a full disk.
     """
 
     def __init__(
-        self, path: Path, *, patience: float = PATIENCE, busy: float = BUSY, max_pages: int | None = None
+        self,
+        path: Path,
+        *,
+        patience: float = PATIENCE,
+        busy: float = BUSY,
+        max_pages: int | None = None,
+        long_lived: bool = False,
     ) -> None:
         self._files = DatabaseFiles(path)
-        self._writer = WriteLane(self._files, patience, busy, max_pages)
+        self._writer = WriteLane(self._files, patience, busy, max_pages, long_lived)
         self._reader = ReadLane(self._files, self._writer, patience, busy)
 
     @property

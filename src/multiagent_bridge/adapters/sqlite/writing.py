@@ -1,7 +1,7 @@
 """The writing lane: group commit under the file lock.
 
-`synchronous=FULL` makes every commit an fsync; what waits while one runs is committed together in the next (engine notes,
-section 5: ten times the throughput with 50 callers). Nobody is answered before the COMMIT.
+`synchronous=FULL` makes every commit an fsync; what waits while one runs is committed together in the next: ten times the
+throughput with 50 callers (engine notes, section 5). Nobody is answered before the COMMIT.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from multiagent_bridge.adapters.driving import drive
 from multiagent_bridge.adapters.sqlite.failures import translated
 from multiagent_bridge.adapters.sqlite.files import DatabaseFiles, FileLock, Identity
 from multiagent_bridge.adapters.sqlite.lanes import Job, Lane, failed
-from multiagent_bridge.adapters.sqlite.opening import abandon, open_writer
+from multiagent_bridge.adapters.sqlite.opening import abandon, open_writer, reserve_log
 from multiagent_bridge.adapters.sqlite.statements import Statements
 from multiagent_bridge.adapters.sqlite.tx import SqliteTx
 from multiagent_bridge.errors import BridgeError, Unavailable
+
+FOLD_PAGES = 1000
+"""Pages of the log after which it is folded into the database, between batches and under the file lock."""
 
 _KEEPS_CONNECTION = (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.NoMemError, apsw.ConstraintError)
 
@@ -23,17 +26,23 @@ _KEEPS_CONNECTION = (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.NoMe
 class WriteLane(Lane):
     """Owns the writing connection and the file lock. `opened` counts connections, so that the reader follows."""
 
-    def __init__(self, files: DatabaseFiles, patience: float, busy: float, max_pages: int | None) -> None:
+    def __init__(
+        self, files: DatabaseFiles, patience: float, busy: float, max_pages: int | None, long_lived: bool
+    ) -> None:
         super().__init__("bridge-store-write", patience)
         self._files = files
         self._lock = FileLock(files)
         self._busy_ms = round(busy * 1000)
         self._max_pages = max_pages
+        self._long_lived = long_lived
         self._connection: apsw.Connection | None = None
         self._cursor: apsw.Cursor | None = None
         self._database: Identity | None = None
         self._log: Identity | None = None
         self._version: int | None = None
+        self._suspect = False
+        self._log_pages = 0
+        self._fold_at = FOLD_PAGES
         self.opened = 0
 
     def open(self) -> None:
@@ -80,24 +89,88 @@ class WriteLane(Lane):
         except apsw.Error as error:
             for job in jobs:
                 job.error = job.error or failed(error)
-            if not isinstance(error, _KEEPS_CONNECTION):
-                self._drop()
+            self._suspect = self._suspect or not isinstance(error, _KEEPS_CONNECTION)
         finally:
+            if self._suspect:
+                self._drop()
             self._lock.release()
+
+    def _rest(self) -> None:
+        """Fold a long log into the database: SQLite by itself would do it within some caller's COMMIT."""
+        if self._log_pages < self._fold_at or self._connection is None:
+            return
+        # a reader elsewhere may hold the log open: try again when it has grown by as much again
+        self._fold_at = self._log_pages + FOLD_PAGES
+        try:
+            self._lock.acquire()
+            try:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            finally:
+                self._lock.release()
+        except (apsw.Error, Unavailable):
+            # nothing is lost, the log has it all; the next transaction opens the files again and says what is wrong
+            self._drop()
+
+    def _logged(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        """SQLite's hook after each commit: `pages` are in the log now. It starts again at its beginning once folded."""
+        if pages < self._log_pages:
+            self._fold_at = FOLD_PAGES
+        self._log_pages = pages
+        return apsw.SQLITE_OK
 
     def _commit(self, jobs: list[Job]) -> None:
         connection, cursor = self._current()
-        cursor.execute("BEGIN IMMEDIATE")
+        served, kept = 0, False
         try:
-            self._drain(jobs)
-            for job in jobs:
+            while served < len(jobs):
+                job = jobs[served]
+                if not connection.in_transaction:
+                    cursor.execute("BEGIN IMMEDIATE")
                 if job.begin():
-                    _run(job, connection, cursor)
-            cursor.execute("COMMIT")
+                    kept = self._run(job, connection, cursor, after=kept) or kept
+                served += 1
+                # who came meanwhile is committed with them
+                self._drain(jobs)
+            if connection.in_transaction:
+                cursor.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 cursor.execute("ROLLBACK")
             raise
+
+    def _run(self, job: Job, connection: apsw.Connection, cursor: apsw.Cursor, *, after: bool) -> bool:
+        """One transaction of a batch. Returns whether it is to be committed; `after`: one before it is.
+
+        The first needs no savepoint: when it fails, nothing else is undone with it. Raises only when SQLite rolled back
+        what was to be committed.
+        """
+        if job.work is None:
+            return False
+        run = Statements(connection, cursor)
+        if after:
+            cursor.execute("SAVEPOINT one")
+        try:
+            job.result = drive(job.work, SqliteTx(run))
+            if run.failure is not None:
+                raise run.failure
+        except BaseException as error:
+            job.error = error
+            cause = run.failure and run.failure.__cause__
+            self._suspect = self._suspect or (cause is not None and not isinstance(cause, _KEEPS_CONNECTION))
+            if not after:
+                if connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+            elif connection.in_transaction:
+                cursor.execute("ROLLBACK TO one; RELEASE one")
+            else:
+                # disk full, I/O error: the transactions before this one are undone too
+                raise run.failure or _lost(error) from error
+            return False
+        finally:
+            run.live = False
+        if after:
+            cursor.execute("RELEASE one")
+        return True
 
     def _current(self) -> tuple[apsw.Connection, apsw.Cursor]:
         """The connection, if its files still are what they were. Raises Unavailable."""
@@ -113,15 +186,19 @@ class WriteLane(Lane):
 
     def _open(self, *, create: bool) -> tuple[apsw.Connection, apsw.Cursor]:
         connection = open_writer(self._files, self._busy_ms, self._max_pages, create=create)
+        if self._long_lived:
+            reserve_log(connection, self._files)
         self._database = self._files.identity(self._files.path)
         self._log = self._files.identity(self._files.log)
         self._connection, self._cursor = connection, connection.cursor()
-        self._version = None
+        self._version, self._suspect = None, False
+        self._log_pages, self._fold_at = 0, FOLD_PAGES
+        connection.set_wal_hook(self._logged)
         self.opened += 1
         return self._connection, self._cursor
 
     def _leave(self, database: Identity | None) -> None:
-        """The database file is gone or another one. Raises Unavailable; the next transaction tries what is there then."""
+        """The database file is gone, or another one is there. Raises Unavailable; the next transaction looks again."""
         self._drop()
         if database is None:
             raise Unavailable(
@@ -144,27 +221,6 @@ class WriteLane(Lane):
         connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             abandon(connection)
-
-
-def _run(job: Job, connection: apsw.Connection, cursor: apsw.Cursor) -> None:
-    """One transaction in a savepoint of the batch. Raises only when SQLite rolled the whole batch back."""
-    if job.work is None:
-        return
-    run = Statements(connection, cursor)
-    cursor.execute("SAVEPOINT one")
-    try:
-        job.result = drive(job.work, SqliteTx(run))
-        if run.failure is not None:
-            raise run.failure
-    except BaseException as error:
-        job.error = error
-        if not connection.in_transaction:
-            # disk full, I/O error: the transactions before this one are undone too
-            raise run.failure or _lost(error) from error
-        cursor.execute("ROLLBACK TO one")
-    finally:
-        run.live = False
-    cursor.execute("RELEASE one")
 
 
 def _lost(error: BaseException) -> BridgeError:

@@ -65,7 +65,10 @@ class CustomPatterns:
         names: set[str] = set()
         for pattern in patterns:
             if not _NAME.fullmatch(pattern.name) or pattern.name in names:
-                raise Invalid(f"a redaction pattern has the bad or repeated name {pattern.name[:64]!r}", "small letters, digits, hyphens")
+                raise Invalid(
+                    f"a redaction pattern has the bad or repeated name {pattern.name[:64]!r}",
+                    "small letters, digits, hyphens",
+                )
             names.add(pattern.name)
             self._load(pattern, engine)
             self._try_examples(pattern)
@@ -104,7 +107,9 @@ class CustomPatterns:
                 except BridgeError:
                     raise
                 except Exception as problem:
-                    raise Invalid(f"redaction pattern {pattern.name!r} failed on its own example", str(problem)) from problem
+                    raise Invalid(
+                        f"redaction pattern {pattern.name!r} failed on its own example", str(problem)
+                    ) from problem
                 if found != wanted:
                     verb = "does not match an example it should" if wanted else "matches an example it should not"
                     raise Invalid(f"redaction pattern {pattern.name!r} {verb}", "correct the pattern or the example")
@@ -130,9 +135,7 @@ class CustomPatterns:
 
     def lines(self) -> list[tuple[str, str, str]]:
         """Name, placeholder and form of every pattern; words are secrets and are not shown."""
-        return [
-            (p.name, f"{p.kind}_REDACTED", p.shape or p.regex or f"{len(p.words)} words") for p in self._patterns
-        ]
+        return [(p.name, f"{p.kind}_REDACTED", p.shape or p.regex or f"{len(p.words)} words") for p in self._patterns]
 
 
 def _matches(shape: Shape, runs: Runs, budget: Budget) -> Iterator[tuple[int, int]]:

@@ -22,7 +22,9 @@ _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 Finder = Callable[[str], list[Span]]
 
 
-def find_encoded(text: str, bounds: list[tuple[int, int]], find: Finder, budget: Budget, depth: int = DEPTH) -> list[Span]:
+def find_encoded(
+    text: str, bounds: list[tuple[int, int]], find: Finder, budget: Budget, depth: int = DEPTH
+) -> list[Span]:
     """Encoded stretches within the chunks whose plain text holds a finding of `find`; the whole stretch is the secret."""
     out: list[Span] = []
     for start, end in bounds:

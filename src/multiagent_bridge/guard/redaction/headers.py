@@ -9,13 +9,13 @@ import re
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import is_random, is_reference
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
-from multiagent_bridge.guard.redaction.words import looks_like_language
+from multiagent_bridge.guard.redaction.words import looks_like_language, word_set
 
 _TOKEN68 = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/%:|-]{6,8192}={0,2})")
 _BASIC = re.compile(r"[ \t]{1,4}([A-Za-z0-9+/]{8,2048}={0,2})(?![A-Za-z0-9+/=])")
 _COOKIE = re.compile(r"cookie[\"']?\]?[ \t]{0,4}[:=]\s{0,12}(?:-[ \t]+)?[\"']?([^\r\n\"']{3,8192})", re.I)
 _PAIR = re.compile(r"([\w.\-%]{1,64})=([^;,\s\"']{4,4096})")
-_COOKIE_ATTRIBUTES = frozenset("path domain expires max-age samesite secure httponly priority partitioned version".split())
+_COOKIE_ATTRIBUTES = word_set("path domain expires max-age samesite secure httponly priority partitioned version")
 
 
 def find_headers(text: str, lower: bytes, budget: Budget) -> list[Span]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from multiagent_bridge.guard.redaction.spans import Span
@@ -34,6 +33,8 @@ def _replaced(text: str, spans: list[Span]) -> str:
 
 
 def _is_json(text: str) -> bool:
+    import json  # not needed by most texts, and a tenth of the import time
+
     try:
         json.loads(text, strict=False)
     except (ValueError, RecursionError):

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 import string
+
 from multiagent_bridge.guard.redaction.names import PASSWORD, SECRET
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK
-from multiagent_bridge.guard.redaction.words import looks_like_language
+from multiagent_bridge.guard.redaction.words import looks_like_language, word_set
 
-_WORDS_KEPT = frozenset(
-    "true false yes no on off none null nil undefined void nan empty unset default string str bytes int integer number "
-    "float bool boolean object array list dict map any unknown never text char varchar required optional enabled "
-    "disabled include omit same-origin hidden visible readonly masked redacted removed hidden secret secrets password "
-    "passwd pass pwd passphrase token tokens key keys apikey api_key api-key access_key secret_key auth authorization "
-    "credential credentials username user login name value values example sample placeholder changeit todo tbd fixme "
-    "xxx foo bar baz foobar qux test testing tests dummy fake mock mocked none, invalid missing expired wrong incorrect "
-    "valid correct bad good strong weak new old current please enter input prompt type self this return const let var "
-    "new function async await basic bearer digest oauth oauth2 jwt ldap sso saml kerberos plain plaintext bcrypt argon2 "
-    "scrypt sha1 sha256 sha512 md5 hs256 rs256 es256 rsa dsa ecdsa ed25519 aes pem hex base64 utf8 utf-8 ascii json yaml "
-    "xml html csv env file files path url uri header cookie session query body form param params field column row "
-    "north south east west left right center ctrl shift cmd alt enter escape tab space date time id uuid index "
-    "and or not is are was the a an in of for to from with by as it its if else then when while be been has have had "
-    "will would can could should must may might see use used using via per was were did does do done ok okay pass fail".split()
+_WORDS_KEPT = word_set(
+    "true false yes no on off none null nil undefined void nan empty unset default string str bytes int integer "
+    "number float bool boolean object array list dict map any unknown never text char varchar required optional "
+    "enabled disabled include omit same-origin hidden visible readonly masked redacted removed hidden secret "
+    "secrets password passwd pass pwd passphrase token tokens key keys apikey api_key api-key access_key "
+    "secret_key auth authorization credential credentials username user login name value values example sample "
+    "placeholder changeit todo tbd fixme xxx foo bar baz foobar qux test testing tests dummy fake mock mocked "
+    "none, invalid missing expired wrong incorrect valid correct bad good strong weak new old current please "
+    "enter input prompt type self this return const let var new function async await basic bearer digest oauth "
+    "oauth2 jwt ldap sso saml kerberos plain plaintext bcrypt argon2 scrypt sha1 sha256 sha512 md5 hs256 rs256 "
+    "es256 rsa dsa ecdsa ed25519 aes pem hex base64 utf8 utf-8 ascii json yaml xml html csv env file files path "
+    "url uri header cookie session query body form param params field column row north south east west left right "
+    "center ctrl shift cmd alt enter escape tab space date time id uuid index and or not is are was the a an in "
+    "of for to from with by as it its if else then when while be been has have had will would can could should "
+    "must may might see use used using via per was were did does do done ok okay pass fail "
 )
 _TEMPLATE = re.compile(
     r"^(?:\$\{|\$\(|\$[A-Za-z_]|\{\{|\{%|<[A-Za-z_/ $!.-]+>|%\(|%[A-Z_a-z]+%|#\{|@\{|\[\[|\(\(|\{[A-Za-z_][\w.\[\]'\"]*\}|"
@@ -99,8 +101,8 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
     makes it a secret (an upper-case environment name, a command flag, a credentials file, user information of a URL).
     """
     length = len(value)
-    if length < 3 or length > 4_096:
-        return length > 4_096 and meaning != "" and " " not in value
+    if length < 3:
+        return False
     low = value.lower()
     if low in _WORDS_KEPT or is_reference(value) or low.strip("\"'`.,:!?") in _WORDS_KEPT:
         return False

@@ -6,50 +6,52 @@ import re
 from functools import lru_cache
 
 from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
+from multiagent_bridge.guard.redaction.words import word_set
 
 PASSWORD, SECRET, KEY, NOTHING = "password", "secret", "key", ""
 
 # Words of names, split at case changes, digits and punctuation.
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
-_PASSWORD_WORDS = frozenset(
-    "password passwd passwort passphrase passcode pass pwd pswd psswd psw pw pword passw paswd passwrd pasword passward "
-    "paasword passworsd psword userpass dbpass dbpassword rootpass rootpassword userpassword mypassword sshpass pgpassword "
-    "adminpass adminpassword kennwort senha contrasena contraseña clave motdepasse wachtwoord hasło haslo lösenord "
-    "пароль 密码 口令 パスワード 비밀번호 requirepass masterauth bindpw rootpw userpw dbpw ldappass passwords passphrases pwds "
-    "proxypassword userpwd storepass keypass unlockpassword".split()
+_PASSWORD_WORDS = word_set(
+    "password passwd passwort passphrase passcode pass pwd pswd psswd psw pw pword passw paswd passwrd pasword "
+    "passward paasword passworsd psword userpass dbpass dbpassword rootpass rootpassword userpassword mypassword "
+    "sshpass pgpassword adminpass adminpassword kennwort senha contrasena contraseña clave motdepasse wachtwoord "
+    "hasło haslo lösenord пароль 密码 口令 パスワード 비밀번호 requirepass masterauth bindpw rootpw userpw dbpw ldappass "
+    "passwords passphrases pwds proxypassword userpwd storepass keypass unlockpassword "
 )
 _PASSWORD_LIKE = re.compile(r"p[a]{1,2}s{1,2}w[ao]?r?s?d|passphrase|passw(?:or)?t|passcode")
-_SECRET_WORDS = frozenset(
-    "secret secrets token tokens apikey apikeys secretkey accesskey authkey privatekey accesstoken authtoken apitoken "
-    "credential credentials creds cred clientsecret secrettoken jwt bearer webhooksecret appsecret apisecret signature "
-    "secretaccesskey sessionkey masterkey signingkey encryptionkey accountkey subscriptionkey nkey otp totp mnemonic "
-    "sharedaccesskey sas refreshtoken idtoken usertoken bottoken auth authtok oauth session sessionid cookie authorization "
-    "apitokens authtokens pat salt nonce passkey".split()
+_SECRET_WORDS = word_set(
+    "secret secrets token tokens apikey apikeys secretkey accesskey authkey privatekey accesstoken authtoken "
+    "apitoken credential credentials creds cred clientsecret secrettoken jwt bearer webhooksecret appsecret "
+    "apisecret signature secretaccesskey sessionkey masterkey signingkey encryptionkey accountkey subscriptionkey "
+    "nkey otp totp mnemonic sharedaccesskey sas refreshtoken idtoken usertoken bottoken auth authtok oauth "
+    "session sessionid cookie authorization apitokens authtokens pat salt nonce passkey "
 )
-_KEY_QUALIFIERS = frozenset(
+_KEY_QUALIFIERS = word_set(
     "api access secret private auth encryption signing account subscription master session app application client "
-    "consumer service server shared license licence project ingest ingestion write admin user customer hmac jwt cookie "
-    "crypt crypto encrypt decryption storage deploy integration publishable public sdk rest master primary secondary "
-    "root host device function functions csrf flask django rails seed unseal recovery unlock developer dev prod search "
-    "registration gateway routing connection broker webhook management site read security activation instance ssh gpg "
-    "token env provision provisioning data".split()
+    "consumer service server shared license licence project ingest ingestion write admin user customer hmac jwt "
+    "cookie crypt crypto encrypt decryption storage deploy integration publishable public sdk rest master primary "
+    "secondary root host device function functions csrf flask django rails seed unseal recovery unlock developer "
+    "dev prod search registration gateway routing connection broker webhook management site read security "
+    "activation instance ssh gpg token env provision provisioning data "
 )
 # A name that ends with one of these speaks about the secret and does not hold it.
-_ABOUT = frozenset(
-    "id ids name names type types file files path paths url uri urls field fields label labels length len size count "
-    "counts policy expiry expires expire expiration at time ttl age hint prompt regex pattern format algorithm alg algo "
-    "method provider required enabled disabled header headers prefix suffix column index generator reset hashing test "
-    "tests error errors arn version rotation endpoint port scope scopes usage limit max min input message title text "
-    "page class func function handler manager helper store storage service source dir directory location list map set "
-    "var variable ref reference object str kind placeholder description desc strength score validator rule rules schema "
-    "changed updated created lifetime duration timeout attempts retries status state mode iterations rounds digest "
-    "fingerprint thumbprint hashed checksum hash callback link email form view screen tests budget plan window used "
-    "spec template info details config settings options option params param exists present valid verified check "
-    "audience issuer subject verifier extractor parser bucket ring chain pair space board stroke stone word frame".split()
+_ABOUT = word_set(
+    "id ids name names type types file files path paths url uri urls field fields label labels length len size "
+    "count counts policy expiry expires expire expiration at time ttl age hint prompt regex pattern format "
+    "algorithm alg algo method provider required enabled disabled header headers prefix suffix column index "
+    "generator reset hashing test tests error errors arn version rotation endpoint port scope scopes usage limit "
+    "max min input message title text page class func function handler manager helper store storage service "
+    "source dir directory location list map set var variable ref reference object str kind placeholder "
+    "description desc strength score validator rule rules schema changed updated created lifetime duration "
+    "timeout attempts retries status state mode iterations rounds digest fingerprint thumbprint hashed checksum "
+    "hash callback link email form view screen tests budget plan window used spec template info details config "
+    "settings options option params param exists present valid verified check audience issuer subject verifier "
+    "extractor parser bucket ring chain pair space board stroke stone word frame "
 )
-_NEUTRAL = frozenset(
-    "value val string default raw plain base64 b64 env prod dev staging live production local old new current main "
-    "primary secondary my the text content one two a b c hex bytes data".split()
+_NEUTRAL = word_set(
+    "value val string default raw plain base64 b64 env prod dev staging live production local old new current "
+    "main primary secondary my the text content one two a b c hex bytes data "
 )
 
 
@@ -79,9 +81,21 @@ def meaning(name: str) -> str:
     if last in ("phrase", "word", "code") and before == "pass":
         return PASSWORD
     if last in ("key", "keys"):
-        if before in ("encrypted", "wrapped", "public", "foreign", "cache", "sort", "partition", "primary", "idempotency"):
+        if before in (
+            "encrypted",
+            "wrapped",
+            "public",
+            "foreign",
+            "cache",
+            "sort",
+            "partition",
+            "primary",
+            "idempotency",
+        ):
             return NOTHING
-        return SECRET if before in _KEY_QUALIFIERS or any(word in VENDORS or word in ORDINARY for word in words) else KEY
+        return (
+            SECRET if before in _KEY_QUALIFIERS or any(word in VENDORS or word in ORDINARY for word in words) else KEY
+        )
     if last == "sid":
         return KEY if before in ("", "session", "connect") else NOTHING
     if last in ("private", "access") and len(words) > 1 and any(word in VENDORS for word in words):
@@ -95,3 +109,24 @@ def meaning(name: str) -> str:
     if any(word in ("secret", "token", "password", "passwd", "apikey") for word in words[:-1]) and len(words) <= 4:
         return KEY
     return NOTHING
+
+
+def kind_of(name: str, sense: str) -> str:
+    """The placeholder of a named value: SPEC's names for what SPEC names."""
+    if sense == PASSWORD:
+        return "PASSWORD"
+    words = words_of(name)
+    joined = "".join(words)
+    if "aws" in words:
+        return "AWS_KEY"
+    if "github" in words or "gh" in words:
+        return "GITHUB_TOKEN"
+    if "openai" in words:
+        return "OPENAI_KEY"
+    if "privatekey" in joined:
+        return "PRIVATE_KEY"
+    if "apikey" in joined or words[-1] == "key":
+        return "API_KEY"
+    if "bearer" in words or "authorization" in words:
+        return "BEARER_TOKEN"
+    return "SECRET"

@@ -10,20 +10,24 @@ from multiagent_bridge.guard.redaction.judge import is_random, is_reference
 from multiagent_bridge.guard.redaction.names import split_words
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
+from multiagent_bridge.guard.redaction.words import word_set
 
 # What belongs to the core of a random value on either side.
 _AFTER = re.compile(r"(?:[.+/=_%-][A-Za-z0-9+/_=%]{1,})*={0,2}")
 _ALNUM = string.ascii_letters + string.digits
-_FIELD = frozenset(
-    "key keys secret secrets token tokens access private apikey api_key credential credentials password passwd pat auth bearer "
-    "authorization apitoken accesstoken secretkey unseal".split()
+_FIELD = word_set(
+    "key keys secret secrets token tokens access private apikey api_key credential credentials password passwd "
+    "pat auth bearer authorization apitoken accesstoken secretkey unseal "
 )
-_WEAK = frozenset("api app client account user id url host x v the is my our your for to of a project rest web service in env".split())
+_WEAK = word_set(
+    "api app client account user id url host x v the is my our your for to of a project rest web service in env "
+)
 # Words that say the value is something else.
-_OTHER = frozenset(
-    "id ids sha sha1 sha256 sha384 sha512 md5 commit hash hashes digest etag integrity index tree revision rev nonce fingerprint image trace span "
-    "request build artifact version uuid guid checksum public pub blob object parent merge ref branch tag session cursor src "
-    "signature sig salt iv h1 ssh rsa peer wallet address txid tx block size file path test expected want got cache layer".split()
+_OTHER = word_set(
+    "id ids sha sha1 sha256 sha384 sha512 md5 commit hash hashes digest etag integrity index tree revision rev "
+    "nonce fingerprint image trace span request build artifact version uuid guid checksum public pub blob object "
+    "parent merge ref branch tag session cursor src signature sig salt iv h1 ssh rsa peer wallet address txid tx "
+    "block size file path test expected want got cache layer "
 )
 _DIGIT = re.compile(r"[0-9]")
 REACH = 64
@@ -91,7 +95,9 @@ def _beside(head: str) -> int:
         vendor = any(name in ORDINARY for name in names)
     if vendor and field:
         return 2
-    if vendor and (words[-1] in VENDORS or words[-1] in _WEAK or "".join(words[-2:]) in VENDORS or "".join(words[-3:]) in VENDORS):
+    if vendor and (
+        words[-1] in VENDORS or words[-1] in _WEAK or "".join(words[-2:]) in VENDORS or "".join(words[-3:]) in VENDORS
+    ):
         return 1
     if field and words[-1] in _FIELD and (words[-1].upper() in tail or gap.strip(" \t") not in ("", "/", ".")):
         return 1
@@ -104,7 +110,9 @@ def _names(words: list[str]) -> list[str]:
     return [*words, *pairs, *triples]
 
 
-_TAIL = re.compile(r"(?:[-_.]|(?<=[a-zA-Z])[-_.])(?=[0-9A-Za-z]{16,}$|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-)")
+_TAIL = re.compile(
+    r"(?:[-_.]|(?<=[a-zA-Z])[-_.])(?=[0-9A-Za-z]{16,}$|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-)"
+)
 
 
 def _glued(value: str) -> int:

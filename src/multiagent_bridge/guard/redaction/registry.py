@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections import OrderedDict
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
@@ -133,9 +132,9 @@ def _forms(value: str) -> Iterator[str]:
     yield value[::-1]
     if len(lines := [line.strip() for line in value.splitlines()]) > 1:
         yield from (line for line in lines if len(line) >= _SAMPLED and not line.startswith("-----"))
-    try:
-        percent = quote(value, safe="")
-    except UnicodeEncodeError:
-        return
+    percent = "".join(chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in plain)
     if percent != value:
         yield percent
+
+
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -45,7 +45,9 @@ class Rule:
         except ValueError as problem:
             raise Invalid(f"redaction rule {self.name!r} cannot be read", str(problem)) from problem
         if not _KIND.fullmatch(self.kind) or self.kind.endswith("_REDACTED"):
-            raise Invalid(f"redaction rule {self.name!r} has the bad kind {self.kind!r}", "capitals, digits, underscores")
+            raise Invalid(
+                f"redaction rule {self.name!r} has the bad kind {self.kind!r}", "capitals, digits, underscores"
+            )
         if self.needs not in NEEDS:
             raise Invalid(f"redaction rule {self.name!r} needs something unknown", f"one of {', '.join(NEEDS[1:])}")
         object.__setattr__(self, "parsed", shape)
@@ -79,14 +81,11 @@ class Rule:
         text = runs.text
         if len(set(text[start + len(self.parsed.anchor) : start + 64])) < 4:
             return None
-        if self.needs in ("digit", "mixed") and not _has(text[start:end], self.needs, self.parsed.anchor):
-            return None
-        if (
-            start
-            and text[start - 1] in _ALNUM
-            and not after_escape(text, start)
-            and not self.may_be_glued
+        if self.needs in ("digit", "mixed") and not _has(
+            text[start : min(end, start + 256)], self.needs, self.parsed.anchor
         ):
+            return None
+        if start and text[start - 1] in _ALNUM and not after_escape(text, start) and not self.may_be_glued:
             return None
         exact = start + len(self.parsed.anchor) + _CRC_LENGTH
         if self.needs == "crc" and end > exact and checksum_holds(text[start:exact]):
@@ -96,7 +95,9 @@ class Rule:
 
 _CRC_LENGTH = 36
 _ALNUM = frozenset(BASE62)
-_ESCAPED = re.compile(r"(?:\\[abfnrtv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,5}[A-Za-z])\Z")
+_ESCAPED = re.compile(
+    r"(?:\\[abfnrtv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,5}[A-Za-z])\Z"
+)
 
 
 def after_escape(text: str, at: int) -> bool:
@@ -142,20 +143,18 @@ class RuleTable:
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise Invalid(f"redaction rule {twice[0]!r} is given twice", "rule names are unique")
-        anchors = sorted({rule.parsed.anchor for rule in self.rules}, key=len)
-        heads: list[str] = []
-        for anchor in anchors:
-            if not any(anchor.startswith(head) for head in heads):
-                heads.append(anchor)
-        self._by_head: dict[str, tuple[Rule, ...]] = {
-            head: tuple(
-                sorted(
-                    (rule for rule in self.rules if rule.parsed.anchor.startswith(head)),
-                    key=lambda rule: -len(rule.parsed.anchor),
-                )
-            )
-            for head in heads
+        # In order of the alphabet an anchor comes right before all that begin with it.
+        groups: dict[str, list[Rule]] = {}
+        head = ""
+        for rule in sorted(self.rules, key=lambda rule: rule.parsed.anchor):
+            anchor = rule.parsed.anchor
+            if not (head and anchor.startswith(head)):
+                head = anchor
+            groups.setdefault(head, []).append(rule)
+        self._by_head = {
+            head: tuple(sorted(group, key=lambda rule: -len(rule.parsed.anchor))) for head, group in groups.items()
         }
+        heads = list(groups)
         led = {head for head in heads if any(rule.parsed.lead for rule in self._by_head[head])}
         trie = _trie([(head, self._ahead(head)) for head in heads if head not in led])
         self.search = re.compile(f"(?<![A-Za-z0-9])(?:{trie})").search
@@ -171,7 +170,9 @@ class RuleTable:
 
     def _ahead(self, head: str) -> str:
         """What must follow a short head, so that the many places in ordinary text where it stands cost nothing."""
-        shapes = {(rule.parsed.anchor, rule.parsed.rest[0] if rule.parsed.rest else None) for rule in self._by_head[head]}
+        shapes = {
+            (rule.parsed.anchor, rule.parsed.rest[0] if rule.parsed.rest else None) for rule in self._by_head[head]
+        }
         anchor, part = next(iter(shapes))
         if len(shapes) > 1 or anchor != head or part is None or not part.alphabet or len(head) > 3:
             return ""

@@ -24,7 +24,6 @@ class Span:
     kind: str
     rule: str
     weight: int = 3
-    quoted: bool = False
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -34,9 +33,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         if out and span.start < out[-1].end:
             last = out[-1]
             best = span if span.weight > last.weight else last
-            out[-1] = Span(
-                last.start, max(last.end, span.end), best.kind, best.rule, best.weight, last.quoted or span.quoted
-            )
+            out[-1] = Span(last.start, max(last.end, span.end), best.kind, best.rule, best.weight)
         else:
             out.append(span)
     return out

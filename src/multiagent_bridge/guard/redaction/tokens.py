@@ -101,7 +101,10 @@ def find_tokens(
     runs = Runs(text)
     search = table.search
     done = core = 0
+    escapes = "%" in text or "\\" in text
     for start, end in bounds:
+        if not _DIGIT.search(text, start, end) and text[start:end].islower():
+            continue  # small letters alone are words: a token of sixteen characters has a digit or a capital
         at = max(start - 8, done)
         limit = min(end + 1, len(text))
         while found := search(text, at, limit):
@@ -125,7 +128,7 @@ def find_tokens(
             if middles[core][1] > start:
                 near.append((max(start, middles[core][0] - HEAD_REACH), min(end, middles[core][1])))
             core += 1
-        for place, head in _inside(text, start, end, table, near):
+        for place, head in _inside(text, start, end, table, near) if near or escapes else ():
             if place >= done:
                 budget.spend()
                 hit = table.match(runs, head, place)
@@ -214,9 +217,7 @@ def _continued(text: str, span: Span) -> int:
     return end
 
 
-def find_reversed(
-    text: str, middles: list[tuple[int, int]], table: RuleTable, budget: Budget
-) -> list[Span]:
+def find_reversed(text: str, middles: list[tuple[int, int]], table: RuleTable, budget: Budget) -> list[Span]:
     """Tokens written backwards. Only anchors that no word holds by chance count."""
     out: list[Span] = []
     for low, high in middles:

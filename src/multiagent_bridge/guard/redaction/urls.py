@@ -6,14 +6,20 @@ import re
 import string
 
 from multiagent_bridge.guard.redaction.budget import Budget
-from multiagent_bridge.guard.redaction.judge import is_random, is_reference, is_sample
+from multiagent_bridge.guard.redaction.judge import is_random, is_reference
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+from multiagent_bridge.guard.redaction.words import word_set
 
-_USERINFO = re.compile(r"([^\s:/?#@\"'<>\\,|]{0,128})(?::([^\s/@\"'<>\\]{0,512}(?:@[^\s/@\"'<>\\:]{1,60}(?=@))?))?@(?=[\w\[.$%{-])")
+_USERINFO = re.compile(
+    r"([^\s:/?#@\"'<>\\,|]{0,128})(?::([^\s/@\"'<>\\]{0,512}(?:@[^\s/@\"'<>\\:]{1,60}(?=@))?))?@(?=[\w\[.$%{-])"
+)
 _USERINFO_MAIL = re.compile(r"([^\s:/?#\"'<>\\,|]{1,128}):([^\s/@\"'<>\\]{1,128})@(?=[\w.-])")
 _USERINFO_SLASHED = re.compile(r"([^\s:/?#@\"'<>\\,|]{0,64}):([^\s@\"'<>\\,;]{1,128})@(?=[\w.-]{1,200}[:/?])")
 _SCHEME_CHARS = string.ascii_letters + string.digits + "+.-"
-_KEPT = frozenset("pass password passwd pwd secret token key user username xxx xxxx **** *** your_password yourpassword redacted hidden".split())
+_KEPT = word_set(
+    "pass password passwd pwd secret token key user username xxx xxxx **** *** your_password yourpassword "
+    "redacted hidden "
+)
 
 
 def find_urls(text: str, budget: Budget) -> list[Span]:

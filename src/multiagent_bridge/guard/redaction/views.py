@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from urllib.parse import unquote_to_bytes
 
 from multiagent_bridge.guard.redaction.budget import Budget
 
@@ -25,9 +23,13 @@ _UNUSUAL = re.compile(f"{_ANSI}|[{_INVISIBLE}{_CONTROLS}{_MARKS}]+|[{_FORMS}]")
 _UNUSUAL_CLASS = re.compile(f"[{_INVISIBLE}{_CONTROLS}{_MARKS}{_FORMS}]")
 _CONTROL_BYTES = bytes([*range(9), 11, 12, *range(14, 32), *range(127, 133), *range(134, 161), 173])
 _FEW = 2_000
-_ESCAPE = re.compile(r"(?:\\{1,8}u\{?[0-9a-fA-F]{4}\}?|\\{1,8}x[0-9a-fA-F]{2}|(?:%(?:25){0,3}[0-9a-fA-F]{2})|&#x?[0-9a-fA-F]{1,6};|&[a-z]{2,5};)")
+_ESCAPE = re.compile(
+    r"(?:\\{1,8}u\{?[0-9a-fA-F]{4}\}?|\\{1,8}x[0-9a-fA-F]{2}|(?:%(?:25){0,3}[0-9a-fA-F]{2})|&#x?[0-9a-fA-F]{1,6};|&[a-z]{2,5};)"
+)
 # The same, each beginning with a literal: the search for one is a memory scan.
-_LEADS = tuple(map(re.compile, (r"\\u\{?[0-9a-fA-F]{4}", r"\\x[0-9a-fA-F]{2}", r"%[0-9a-fA-F]{2}", r"&#x?[0-9a-fA-F]{1,6};")))
+_LEADS = tuple(
+    map(re.compile, (r"\\u\{?[0-9a-fA-F]{4}", r"\\x[0-9a-fA-F]{2}", r"%[0-9a-fA-F]{2}", r"&#x?[0-9a-fA-F]{1,6};"))
+)
 _GAP = re.compile(rb"(?:a ){12,}a?")
 _JOINT = re.compile(
     r"\\?\"[ \t]{0,8}(?:[+.&|\\]|<>|\\\\)?[ \t]{0,8}(?:\r?\n[ \t]{0,40})?(?:[+.&|][ \t]{0,8})?\\?\""
@@ -129,12 +131,22 @@ def _unescaped(found: str) -> str:
     if found[0] == "%":
         while found.startswith("%25") and len(found) > 3:
             found = "%" + found[3:]
-        plain = unquote_to_bytes(found).decode("latin-1")
+        plain = chr(int(found[1:], 16))
     elif found[0] == "&":
-        plain = html.unescape(found)
+        plain = _entity(found[1:-1])
     else:
         plain = chr(int(found.lstrip("\\").strip("ux{}"), 16))
-    return plain if plain.isascii() and (plain.isprintable() or plain in "\n\t") else found
+    return plain if plain and plain.isascii() and (plain.isprintable() or plain in "\n\t") else found
+
+
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+def _entity(name: str) -> str:
+    if name[0] != "#":
+        return _ENTITIES.get(name, "")
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:]) if name[1:].isdigit() else 0
+    return chr(number) if 0 < number < 128 else ""
 
 
 def unescaped(text: str, budget: Budget) -> View | None:

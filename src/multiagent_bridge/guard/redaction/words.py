@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 # Surprise of a letter after another in bits, 0 to 9, rounded down: rows are the beginning of a word and a to z, columns
 # a to z and the end of a word. Counted over the documentation strings of the Python standard library.
 _SURPRISE = (
@@ -38,6 +39,11 @@ _LETTERS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WIDTH = 27
 # Bits a letter: words of ten languages' technical vocabulary lie below, keyboard noise and base62 above.
 LANGUAGE_AT_MOST = 4.7
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The blank-separated words of a table written as text."""
+    return frozenset(text.split())
 
 
 def surprise(word: str) -> float:

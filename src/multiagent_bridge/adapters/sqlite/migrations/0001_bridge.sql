@@ -11,6 +11,8 @@ CREATE TABLE conversations (
   bytes        INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX conversations_by_age ON conversations (created_at);
+
 CREATE TABLE sessions (
   seq             INTEGER PRIMARY KEY,
   conversation_id TEXT    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -24,6 +26,8 @@ CREATE TABLE sessions (
   unread          INTEGER NOT NULL,  -- the deliveries with neither claim nor read_at
   UNIQUE (conversation_id, id)
 ) STRICT;
+
+CREATE INDEX sessions_by_conversation ON sessions (conversation_id);
 
 CREATE TABLE messages (
   conversation_id TEXT    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -66,6 +70,7 @@ CREATE TABLE invites (
 ) STRICT;
 
 CREATE INDEX invites_by_session ON invites (conversation_id, session_id);
+CREATE INDEX invites_by_expiry ON invites (expires_at);
 
 CREATE TABLE bindings (
   seq             INTEGER PRIMARY KEY,
@@ -80,6 +85,7 @@ CREATE TABLE bindings (
 
 CREATE INDEX bindings_by_agent ON bindings (agent);
 CREATE INDEX bindings_by_session ON bindings (conversation_id, session_id);
+CREATE INDEX bindings_by_age ON bindings (bound_at);
 
 -- The journal outlives conversations: no foreign key.
 CREATE TABLE journal (

@@ -1,0 +1,96 @@
+"""Places that hold a credential without naming one: `curl -u`, credential constructors, Kubernetes Secret manifests."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from multiagent_bridge.guard.redaction.budget import Budget
+from multiagent_bridge.guard.redaction.judge import is_reference
+from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+
+_CURL_USER = re.compile(
+    r"(?:-u|--user|--proxy-user)(?:[ \t]+|=)(?P<quote>[\"']?)(?P<user>[^\s:\"']{0,128}):(?P<password>[^\"'\s]{0,256})(?P=quote)"
+)
+_CONSTRUCTED = re.compile(
+    r"(?i:networkcredential|(?:http)?basicauth|usernamepasswordcredentials|pscredential)\(\s{0,4}"
+    r"(?:\"[^\"\n]{0,128}\"|'[^'\n]{0,128}'|[\w.$]{1,64})\s{0,4},\s{0,20}(?:\"([^\"\n]{3,256})\"|'([^'\n]{3,256})')"
+)
+_SECURE = re.compile(
+    r"(?i:securestring)\s+(?:-(?i:string|asplaintext|force)\s+){0,3}"
+    r"(?:\\?\"([^\"\\\n]{3,256})\\?\"|'([^'\n]{3,256})'|([^\s\"'$()-][^\s\"'()]{4,256}))"
+)
+_USERPWD = re.compile(r"(?i:userpwd)[\"']?\s{0,4}[,=>]{1,2}\s{0,4}[\"'][^\"':\n]{0,128}:([^\"'\n]{3,256})[\"']")
+_MANIFEST = re.compile(r"kind[\"']?\s?:\s?[\"']?secret\b", re.I)
+_DATA = re.compile(r"^([ \t]*)[\"']?(?:data|stringData)[\"']?[ \t]*:[ \t]*\r?$", re.M)
+_ENTRY = re.compile(r"([ \t]+)[\"']?[\w.\-/]{1,253}[\"']?[ \t]*:[ \t]*[\"']?([^\s\"'|>&*{\[#][^\r\n\"'#]{2,8192})")
+
+
+def find_places(text: str, lower: bytes, budget: Budget) -> list[Span]:
+    """Credentials told by the place they stand in."""
+    out: list[Span] = []
+    if lower.find(b"curl") >= 0:
+        out += _curl(text, lower, budget)
+    for marker, pattern in (
+        (b"credential", _CONSTRUCTED),
+        (b"basicauth", _CONSTRUCTED),
+        (b"securestring", _SECURE),
+        (b"userpwd", _USERPWD),
+    ):
+        at = lower.find(marker)
+        while at >= 0:
+            budget.spend()
+            found = pattern.search(text, max(0, at - 24), min(len(text), at + 600))
+            if found and found.start() <= at:
+                group = next(number for number, value in enumerate(found.groups(), 1) if value)
+                if not is_reference(found[group]):
+                    out.append(Span(*found.span(group), "PASSWORD", "credential-call", 1))
+            at = lower.find(marker, at + len(marker))
+    if lower.find(b"kind") >= 0 and lower.find(b"secret") >= 0 and _MANIFEST.search(text):
+        out += _manifest(text, budget)
+    return out
+
+
+def _curl(text: str, lower: bytes, budget: Budget) -> list[Span]:
+    out: list[Span] = []
+    for flag in (b" -u", b"--user", b"--proxy-user"):
+        at = lower.find(flag)
+        while at >= 0:
+            budget.spend()
+            found = _CURL_USER.match(text, at + (flag == b" -u"))
+            if found:
+                part = "password" if found["password"] else "user"
+                value = found[part]
+                if (
+                    len(value) >= 3
+                    and not is_reference(value)
+                    and PLACEHOLDER_MARK not in value
+                    and value[0] not in "$<{"
+                ):
+                    out.append(Span(*found.span(part), "PASSWORD", "curl-user", 1))
+            at = lower.find(flag, at + len(flag))
+    return out
+
+
+def _manifest(text: str, budget: Budget) -> list[Span]:
+    out: list[Span] = []
+    for block in _DATA.finditer(text):
+        at = text.find("\n", block.end() - 1) + 1
+        while at and at < len(text):
+            budget.spend()
+            entry = _ENTRY.match(text, at)
+            if not entry or len(entry[1]) <= len(block[1]):
+                break
+            value = entry[2].rstrip()
+            if not is_reference(value) and (_is_base64(value) or any(c.isdigit() for c in value)):
+                out.append(Span(entry.start(2), entry.start(2) + len(value), "SECRET", "kubernetes-secret", 1))
+            at = text.find("\n", entry.end()) + 1
+    return out
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        return len(value) >= 8 and bool(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        return False
