@@ -6,26 +6,32 @@ Read once by the command line and handed on as plain values; nothing below wirin
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from multiagent_bridge.errors import Invalid
 from multiagent_bridge.model.limits import Limits, Window
 
 FILE = "bridge.toml"
-Rate = tuple[int, int]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
+
+OWNERS = ("home", "store", "master_key")
+"""What a workspace's file may not say: else a cloned repository chooses where conversations and keys live."""
 
 
 def home() -> Path:
     """The state directory: $MAB_HOME, else the platform's user data directory. Raises Invalid when neither can be told."""
-    if given := os.environ.get("MAB_HOME"):
-        return Path(given).expanduser().absolute()
     try:
+        if given := os.environ.get("MAB_HOME"):
+            return Path(given).expanduser().absolute()
         return user_data_path("multiagent-bridge", appauthor=False).absolute()
     except (RuntimeError, KeyError) as error:
         raise Invalid("the home directory is unknown", "set MAB_HOME to a directory of your own") from error
@@ -132,9 +138,14 @@ class Settings(BaseSettings):
     hub: HubSettings = HubSettings()
     redaction: RedactionSettings = RedactionSettings()
 
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, given: Path) -> Path:
+        return given.expanduser().absolute()
+
     @property
     def store_url(self) -> str:
-        return self.store or f"sqlite:///{self.home / 'bridge.db'}"
+        return self.store or f"sqlite:///{quote(str(self.home / 'bridge.db'))}"
 
     @classmethod
     def settings_customise_sources(
@@ -145,7 +156,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = [TomlConfigSettingsSource(settings_cls, path) for path in sources()]
+        files = [_file(settings_cls, path) for path in sources()]
         return (init_settings, env_settings, *files)
 
 
@@ -154,7 +165,23 @@ def sources() -> tuple[Path, ...]:
 
     A hub that was started by an agent's client runs in the state directory, so a workspace's file never steers it.
     """
-    return tuple(path for path in (Path.cwd() / FILE, user_file()) if path.is_file())
+    places = [Path.cwd() / FILE]
+    with suppress(RuntimeError, KeyError):
+        # without a home directory nobody has a file there
+        places.append(user_file())
+    return tuple(path for path in places if path.is_file())
+
+
+def _file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    """The settings of one file. Raises Invalid for a workspace's file that names what only its owner may."""
+    source = TomlConfigSettingsSource(settings_cls, path)
+    named = [name for name in OWNERS if name in source.toml_data]
+    if named and path != user_file():
+        raise Invalid(
+            f"{FILE} of this directory sets {named[0]}, which is its user's to say",
+            f"set it in {user_file()}, or MAB_{named[0].upper()}",
+        )
+    return source
 
 
 def user_file() -> Path:

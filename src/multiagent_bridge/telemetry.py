@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,23 @@ LOG_BYTES = 5_000_000
 LOG_FILES = 3
 
 
+class PrivateFile(logging.handlers.RotatingFileHandler):
+    """A rotating log whose every file, the ones after a rotation too, is 0600 and no link."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(
+            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        return open(handle, "a", encoding=self.encoding)  # noqa: PTH123 (a path cannot open a handle)
+
+
 def start(path: Path | None, level: str, redact: Callable[[str], Redacted]) -> None:
     """Send the logs of the program and its libraries to `path` (0600, rotated), or to stderr when there is none."""
     handler: logging.Handler
     if path is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        path.touch(mode=0o600, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-        )
+        handler = PrivateFile(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
     readable = path is None and sys.stderr.isatty()
     renderer: Any = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     shared: list[Any] = [
@@ -53,9 +62,16 @@ def start(path: Path | None, level: str, redact: Callable[[str], Redacted]) -> N
 
 def _redacted(redact: Callable[[str], Redacted]) -> structlog.typing.Processor:
     def last(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        return {name: _safe(redact, value) if isinstance(value, str) else value for name, value in event.items()}
+        return {name: _clean(redact, value) for name, value in event.items()}
 
     return last
+
+
+def _clean(redact: Callable[[str], Redacted], value: Any) -> Any:
+    """Numbers as they are; everything else as redacted text, whatever it holds inside."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _safe(redact, value if isinstance(value, str) else repr(value))
 
 
 def _safe(redact: Callable[[str], Redacted], text: str) -> str:

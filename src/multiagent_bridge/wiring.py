@@ -10,7 +10,7 @@ from multiagent_bridge.adapters.bell import DatagramBell
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
-from multiagent_bridge.adapters.state import master_key, prepared
+from multiagent_bridge.adapters.state import master_key, no_core_dumps, prepared
 from multiagent_bridge.adapters.system import RandomIds, SystemClock
 from multiagent_bridge.config import Settings
 from multiagent_bridge.errors import Invalid
@@ -23,6 +23,7 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
 
     Raises Unavailable or Tampered when store or keys cannot be used, Invalid for settings that make no sense.
     """
+    no_core_dumps()
     home = prepared(settings.home)
     path = sqlite_path(settings.store_url, home)
     given = settings.master_key.get_secret_value() if settings.master_key else None
@@ -48,5 +49,7 @@ def sqlite_path(url: str, home: Path) -> Path:
     """The file that a `sqlite:///PATH` store URL names; a relative PATH is one of the state directory. Raises Invalid."""
     parts = urlsplit(url)
     if parts.scheme != "sqlite" or parts.netloc or parts.query or len(parts.path) < 2:
-        raise Invalid("the store URL is not one this program can open", "use sqlite:///PATH, such as sqlite:////srv/bridge.db")
+        raise Invalid(
+            "the store URL is not one this program can open", "use sqlite:///PATH, such as sqlite:////srv/bridge.db"
+        )
     return home / Path(unquote(parts.path[1:])).expanduser()

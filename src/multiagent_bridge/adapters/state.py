@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import secrets
 import stat
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def prepared(home: Path) -> Path:
 def opened(path: Path, flags: int) -> int:
     """Open a file of the state directory without following a link; created 0600. Raises Unavailable."""
     try:
-        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        # a pipe planted there must not keep us waiting for its other end
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise Unavailable(
@@ -93,7 +95,12 @@ def read_secret(path: Path) -> bytes | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a new 0600 file whole or not at all, and only where there is none. Raises Unavailable."""
+    """Write a new 0600 file whole or not at all, and only where there is none; the caller holds the lock of its place.
+
+    Raises Unavailable.
+    """
+    if os.path.lexists(path):
+        raise Unavailable(f"{path} exists already", "nothing was overwritten")
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -101,12 +108,20 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+    # a rename, since a link and an unlink would leave two names when we are killed in between, and two names are refused
+    draft.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.link(draft, path, follow_symlinks=False)
-    except FileExistsError as error:
-        raise Unavailable(f"{path} exists already", "nothing was overwritten") from error
+        # what is encrypted under the key must not outlive its name
+        os.fsync(directory)
     finally:
-        draft.unlink()
+        os.close(directory)
+
+
+def no_core_dumps() -> None:
+    """Never leave a picture of this process's memory, keys and texts in it, on a disk."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def master_key(home: Path, given: str | None) -> bytes:

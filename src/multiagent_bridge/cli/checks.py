@@ -212,8 +212,12 @@ def socket_path(patient: Patient) -> Iterator[Check]:
 def master_key(patient: Patient) -> Iterator[Check]:
     name = "master key"
     given = patient.settings.master_key.get_secret_value() if patient.settings and patient.settings.master_key else ""
+    if given == "keyring":
+        yield from _in_keyring(patient)
+        return
     if given and not given.startswith("file:"):
         if _is_key(given.encode()):
+            patient.sound.add("key")
             yield Check(name, "ok", "from MAB_MASTER_KEY")
         else:
             yield Check(
@@ -271,6 +275,29 @@ def master_key(patient: Patient) -> Iterator[Check]:
     else:
         patient.sound.add("key")
         yield Check(name, "ok", f"{path} (0600)")
+
+
+def _in_keyring(patient: Patient) -> Iterator[Check]:
+    """A key kept by the desktop's keyring: looked up, never made here."""
+    from multiagent_bridge.adapters.keyring import kept_key
+
+    if patient.home is None:
+        return
+    try:
+        content = kept_key(patient.home, fresh=False)
+    except BridgeError as error:
+        database = database_path(patient)
+        if error.__cause__ is None and (database is None or not database.exists()):
+            # the keyring works and has no key, and nothing needs an old one
+            yield Check("master key", "ok", "made in the keyring at the first use")
+        else:
+            yield Check("master key", "fail", error.sentence, error.hint or "unlock the keyring")
+        return
+    if _is_key(content.encode()):
+        patient.sound.add("key")
+        yield Check("master key", "ok", "from the keyring")
+    else:
+        yield Check("master key", "fail", "the keyring's entry is not 64 hex characters", "restore it from a backup")
 
 
 def _quoted(path: Path) -> str:

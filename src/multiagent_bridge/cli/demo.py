@@ -59,6 +59,8 @@ async def _told(teller: Teller) -> int:
         if not ended:
             raise
         return 128 + ended[0]
+    except BrokenPipeError:
+        raise
     except Exception as failed:
         _explain(teller, failed)
         return BridgeError.exit_status

@@ -119,10 +119,9 @@ class Stage:
             while (await asyncio.to_thread(running.look, self.home)).state != "answers":
                 if self._hub.poll() is not None:
                     assert self._hub.stderr is not None
-                    said = self._hub.stderr.read().decode("utf-8", "replace").strip().splitlines()
-                    raise Unavailable(
-                        f"the hub does not start: {said[0] if said else 'it gave no reason'}", "mab doctor"
-                    )
+                    said = self._hub.stderr.read().decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+                    reason = said[0].removeprefix("mab: error: ")
+                    raise Unavailable(f"the hub does not start: {reason}", "mab doctor")
                 await asyncio.sleep(0.02)
 
     async def _clear(self) -> None:

@@ -113,7 +113,7 @@ async def wake(cast: Cast) -> None:
     waiting = asyncio.create_task(tool(cast.frontend, "check_messages", wait_seconds=WAIT_SECONDS))
     try:
         # no event of another process can be waited for here: that is what is about to be shown
-        while await _heartbeat(cast) == before:  # noqa: ASYNC110
+        while await _heartbeat(cast) == before:
             await asyncio.sleep(POLL_SECONDS)
         _ensure(not waiting.done(), "a client that waits for mail returned without any")
         cast.teller.says("frontend", f"check_messages(wait_seconds={WAIT_SECONDS})", to=True)

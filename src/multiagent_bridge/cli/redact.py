@@ -38,11 +38,11 @@ def redact(
     as_json: Json = False,
 ) -> None:
     """Replace the secrets in a text, as it would be done to a message."""
-    from multiagent_bridge.guard.redact import Redactor
+    from multiagent_bridge import config, wiring
 
     if sum((jsonl, explain, rules)) > 1:
         raise Invalid("--jsonl, --explain and --rules exclude each other", "use one of them")
-    redactor = Redactor()
+    redactor = wiring.redactor_of(config.load())
     if rules:
         _list_rules(redactor, as_json)
         return

@@ -26,12 +26,12 @@ from multiagent_bridge.guard.redaction.registry import SeenSecrets
 from multiagent_bridge.guard.redaction.scanner import Scanner
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER, Span, merged
 from multiagent_bridge.guard.redaction.tokens import (
-    chunks,
-    classes,
-    cores,
+    cut_short,
+    find_completed,
     find_reversed,
     find_split,
     find_tokens,
+    layout,
     narrow,
 )
 from multiagent_bridge.guard.redaction.urls import find_urls
@@ -151,9 +151,11 @@ class Redactor:
         spans = self._recognise(plain, bytes_of, budget)
         if memory is not None:
             spans += memory.find(plain, budget)
+            spans += find_completed(plain, memory.begun, self._table, budget)
         spans = settled(plain, spans)
         if memory is not None:
             memory.remember(plain, spans)
+            memory.note_begun(cut_short(plain, layout(plain, bytes_of).chunks, self._table, spans))
         if seen is not None:
             spans = merged(
                 replace(span, start=low, end=high) for span in spans for low, high in (seen.raw(span.start, span.end),)
@@ -163,9 +165,8 @@ class Redactor:
     def _recognise(self, text: str, plain: bytes, budget: Budget) -> list[Span]:
         """Findings of all layers on a text as a reader sees it; `plain` is its narrow form."""
         lower = plain.lower()
-        view = classes(plain)
-        bounds = list(chunks(view))
-        middles = cores(text, plain, bounds)
+        found = layout(text, plain)
+        bounds, middles = found.chunks, found.cores
         unfinished: list[tuple[str, int]] = []
         spans = find_tokens(text, bounds, self._table, budget, unfinished, middles)
         spans += find_split(text, unfinished, spans, self._table, budget)
@@ -179,7 +180,7 @@ class Redactor:
         spans += self._custom.find(text, budget)
         spans += find_encoded(text, bounds, lambda inner: self._plain(inner, budget), budget)
         spans += self._blocks(text, bounds, budget)
-        for other in (views.unescaped(text, budget), views.gapless(text, view)):
+        for other in (views.unescaped(text, budget), views.gapless(text, found.classes)):
             if other is not None:
                 for span in self._plain(other.text, budget):
                     start, end = other.raw(span.start, span.end)
@@ -191,7 +192,7 @@ class Redactor:
     def _plain(self, text: str, budget: Budget) -> list[Span]:
         """Findings in a decoded or unescaped text: formats, private keys, URLs, named values; no further views."""
         plain = narrow(text)
-        spans = find_tokens(text, list(chunks(classes(plain))), self._table, budget)
+        spans = find_tokens(text, layout(text, plain).chunks, self._table, budget)
         spans += find_private_keys(text, budget)
         spans += find_urls(text, budget)
         spans += find_assignments(text, plain.lower(), budget)

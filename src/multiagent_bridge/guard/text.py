@@ -7,7 +7,16 @@ import re
 from multiagent_bridge.errors import Invalid
 
 LINE_BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Controls, line breaks, turns of direction and letters without a shape (Unicode categories Cc, Cf, Zl, Zp, fillers).
+
+The joiners U+200C and U+200D stay: words and emoji are written with them.
+"""
+_OBEYED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+"""What a terminal obeys instead of showing; line breaks are dealt with before."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -28,8 +37,8 @@ def body(name: str, text: object, longest: int) -> str:
 
 def line(name: str, text: object, shortest: int, longest: int) -> str:
     """`text` as one visible line: no control, line-break or direction-changing characters. Raises Invalid."""
-    if isinstance(text, str) and _CONTROL.search(text):
-        raise Invalid(f"{name} holds a control character", "use one plain line")
+    if isinstance(text, str) and _UNSEEN.search(text):
+        raise Invalid(f"{name} holds a control or invisible character", "use one plain line")
     if isinstance(text, str) and len(text.strip()) < shortest:
         raise Invalid(f"{name} is too short", f"{shortest} to {longest} characters")
     return body(name, text, longest)
@@ -58,10 +67,25 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
+_LONG = 10**18
+
+
 def _shown(value: object) -> str:
-    return str(value) if isinstance(value, (int, float)) else type(value).__name__
+    if isinstance(value, (int, float)) and abs(value) < _LONG:
+        return str(value)
+    # Python refuses to spell out whole numbers of more than 4,300 digits
+    return "a number far beyond" if isinstance(value, int) else type(value).__name__
 
 
 def quoted(text: str) -> str:
-    """`text` with every line behind `| `, so that no line of it can pass for one of ours."""
-    return "\n".join("| " + part for part in LINE_BREAKS.split(text))
+    """`text` with every line behind `| ` and terminal controls spelled out, so that no line of it can pass for one of ours."""
+    return "\n".join("| " + _OBEYED.sub(_spelled, part) for part in LINE_BREAKS.split(text))
+
+
+def named(role: str) -> str:
+    """`role` as it stands between parentheses: none of its own can close them early."""
+    return role.replace("(", "[").replace(")", "]")
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"

@@ -6,21 +6,42 @@ import math
 from collections import OrderedDict
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
-from multiagent_bridge.errors import Unavailable
+from multiagent_bridge.errors import BridgeError
 from multiagent_bridge.model.callers import Caller
-from multiagent_bridge.model.mail import Mail
+from multiagent_bridge.model.mail import Letter, Mail
 from multiagent_bridge.services.hub import Hub
 
 RequestId = str | int
 
 REMEMBERED = 32
-"""Written answers remembered in case their cancellation is still on its way."""
+"""Written answers remembered in case their cancellation is still on its way: which letters, not what they say."""
 
 RETRY_SECONDS = 1.0
+
+
+REFUSALS = 100
+"""Refusals that a connection may meet in a row at full speed."""
+
+REFUSAL_SECONDS = 0.25
+"""From then on its calls go one at a time, so far apart, until it has been quiet."""
+
+
+@dataclass(slots=True)
+class Refusals:
+    """A bucket that refusals fill and time empties, in memory: it ends with its connection."""
+
+    paid: float = 0.0
+
+    def count(self, now: float) -> None:
+        self.paid = max(self.paid, now) + REFUSAL_SECONDS
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next call, none or less while there is room."""
+        return self.paid - now - REFUSALS * REFUSAL_SECONDS
 
 
 @dataclass(slots=True)
@@ -39,7 +60,21 @@ class Connection:
         self._held: dict[RequestId, Held] = {}
         self._written: OrderedDict[RequestId, Mail] = OrderedDict()
         self._settling: tuple[str, Held] | None = None
+        self._refusals = Refusals()
+        self._turn = anyio.Lock()
         self._settle, self._to_settle = anyio.create_memory_object_stream[tuple[str, Held]](math.inf)
+
+    async def pace(self) -> None:
+        """Wait for this connection's turn after a run of refusals: each is an entry that must be written for good."""
+        if self._refusals.wait(anyio.current_time()) <= 0:
+            return
+        async with self._turn:
+            await anyio.sleep(max(0.0, self._refusals.wait(anyio.current_time())))
+            self._refusals.count(anyio.current_time())
+
+    def refused(self) -> None:
+        """A call was refused."""
+        self._refusals.count(anyio.current_time())
 
     def hold(self, request: RequestId) -> str:
         """A claim id for the answer to `request`."""
@@ -64,11 +99,15 @@ class Connection:
 
     def written(self, request: RequestId) -> None:
         """The answer to `request` left for the client."""
-        held = self._held.pop(request, None)
-        if held is None or held.mail is None or not held.mail.claimed:
+        held = self._held.get(request)
+        if held is None or held.mail is None:
+            # an answer to somebody else's use of that id
+            return
+        del self._held[request]
+        if not held.mail.claimed:
             return
         self._settle.send_nowait(("confirm", held))
-        self._written[request] = held.mail
+        self._written[request] = _without_words(held.mail)
         while len(self._written) > REMEMBERED:
             self._written.popitem(last=False)
 
@@ -90,7 +129,7 @@ class Connection:
                 try:
                     await self._settled(verb, held)
                     self._settling = None
-                except Unavailable:
+                except BridgeError:
                     await anyio.sleep(RETRY_SECONDS)
 
     async def close(self) -> None:
@@ -106,7 +145,7 @@ class Connection:
         with anyio.CancelScope(shield=True):
             for verb, held in left:
                 # with the store down a claim ends by itself, and its mail comes again
-                with suppress(Unavailable):
+                with suppress(BridgeError):
                     await self._settled(verb, held)
 
     async def _settled(self, verb: str, held: Held) -> None:
@@ -116,6 +155,11 @@ class Connection:
             await self._hub.messages.release(self.caller, held.claim)
         elif held.mail is not None:
             await self._hub.messages.unconfirm(self.caller, held.mail)
+
+
+def _without_words(mail: Mail) -> Mail:
+    letters = [Letter(replace(letter.message, body=b""), "", "", ()) for letter in mail.letters]
+    return replace(mail, letters=letters)
 
 
 current: ContextVar[Connection | None] = ContextVar("connection", default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiagent_bridge.guard.text import named
 from multiagent_bridge.mcp.tools import COUNT, CREDENTIALS, TEXT, TEXTS, Answer, Call, Tool
 from multiagent_bridge.services.conversations import Place
 
@@ -15,11 +16,11 @@ async def create(call: Call) -> Answer:
     )
     fields = made.fields()
     lines = [
-        f"conversation {made.conversation.id}, you are session a ({made.sessions[0].role}), until {fields['expires_at']}"
+        f"conversation {made.conversation.id}, you are session a ({named(made.sessions[0].role)}), until {fields['expires_at']}"
     ]
     for session, token, invite in zip(made.sessions, made.tokens, made.invites, strict=True):
         lines.append(
-            f"session {session.id} ({session.role}): "
+            f"session {session.id} ({named(session.role)}): "
             + (f"invite {invite}, " if invite else "")
             + f"session_{session.id}_token {token}"
         )
@@ -40,10 +41,10 @@ async def list_all(call: Call) -> Answer:
 
 
 def _line(place: Place) -> str:
-    partners = ", ".join(f"{p.id} ({p.role})" for p in place.partners)
+    partners = ", ".join(f"{p.id} ({named(p.role)})" for p in place.partners)
     fields = place.fields()
     return (
-        f"{place.conversation.id} as {place.session.id} ({place.session.role}), partners: {partners}, "
+        f"{place.conversation.id} as {place.session.id} ({named(place.session.role)}), partners: {partners}, "
         f"unread: {place.session.unread}, until {fields['expires_at']}"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multiagent_bridge.guard.text import quoted
+from multiagent_bridge.guard.text import named, quoted
 from multiagent_bridge.mcp.tools import TEXT, Answer, Call, Tool
 from multiagent_bridge.model.sessions import STATUSES
 from multiagent_bridge.services.status import Seen
@@ -28,7 +28,7 @@ def _line(seen: Seen) -> str:
         else "never seen"
     )
     line = (
-        f"session {seen.session.id} ({seen.session.role}): {seen.session.status}, "
+        f"session {seen.session.id} ({named(seen.session.role)}): {seen.session.status}, "
         f"{'alive' if seen.alive else 'not alive'}, {heard}, unread: {seen.session.unread}"
     )
     return f"{line}\n{quoted(seen.note)}" if seen.note else line

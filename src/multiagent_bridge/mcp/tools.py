@@ -19,6 +19,9 @@ TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer"}
 TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
+SHOWN = 40
+"""Longest made-up name that an error repeats."""
+
 CREDENTIALS: Schema = {"conversation_id": TEXT, "session_id": TEXT, "token": TEXT}
 
 
@@ -51,6 +54,11 @@ class Call:
         return {name: self.arguments[name] for name in names if self.arguments.get(name) is not None}
 
 
+def shown(name: str) -> str:
+    """A name that a client made up, whole or not at all: a secret cut short is no longer recognised as one."""
+    return repr(name) if len(name) <= SHOWN else f"of {len(name)} characters"
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     name: str
@@ -76,7 +84,7 @@ class Tool:
         known = self.schema["properties"]
         for name in arguments:
             if name not in known:
-                raise Invalid(f"{self.name} has no argument {name[:40]!r}", f"arguments: {', '.join(known)}")
+                raise Invalid(f"{self.name} has no argument {shown(name)}", f"arguments: {', '.join(known)}")
         for name in self.required:
             if arguments.get(name) is None:
                 raise Invalid(f"{self.name} needs {name}", f"required: {', '.join(self.required)}")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-from multiagent_bridge.errors import Invalid
+from multiagent_bridge.errors import BridgeError, Invalid
 from multiagent_bridge.guard import text
-from multiagent_bridge.model.callers import Caller
+from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation, Invite
 from multiagent_bridge.model.journal import iso_to_microseconds, microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
@@ -96,16 +96,21 @@ class Archives:
 
         Every text is redacted again. Raises Invalid naming what is wrong; then nothing was stored.
         """
-        document = _object("the archive", archive)
-        if document.get("mab_archive") != FORMAT:
-            raise Invalid("this is not an archive of a conversation", "make one with: mab export CONV FILE")
-        roles = self._roles(document.get("sessions"))
-        rows = self._rows(document.get("messages"), [session_name(i) for i in range(len(roles))])
+        conversation_id = self._ids.conversation()
+        try:
+            roles, rows = self._read(archive)
+            # redacted before the transaction: it would keep everybody else waiting
+            sealed = [self._sealed(conversation_id, row) for row in rows]
+            if sum(map(len, sealed)) > self._limits.conversation_bytes:
+                raise Invalid(
+                    f"the archive holds more than {self._limits.conversation_bytes:,} bytes", "raise the quota"
+                )
+        except BridgeError as refusal:
+            given = Credentials()
+            raise await self._gate.refuse(caller, given, "conversation.import", refusal, seated=False) from refusal
 
         async def restored(tx: Tx, now: int, ticket: Ticket) -> Created:
-            conversation_id = self._ids.conversation()
             ticket.conversation = conversation_id
-            sealed = [self._sealed(conversation_id, row) for row in rows]
             conversation = Conversation(
                 conversation_id,
                 now,
@@ -159,6 +164,13 @@ class Archives:
         files = [self._redaction.said(conversation_id, name).text for name in row.files]
         return json.dumps({"message": said, "files": files})
 
+    def _read(self, archive: object) -> tuple[Sequence[str], Sequence[Row]]:
+        document = _object("the archive", archive)
+        if document.get("mab_archive") != FORMAT:
+            raise Invalid("this is not an archive of a conversation", "make one with: mab export CONV FILE")
+        roles = self._roles(document.get("sessions"))
+        return roles, self._rows(document.get("messages"), [session_name(i) for i in range(len(roles))])
+
     def _roles(self, sessions: object) -> Sequence[str]:
         rows = _list("sessions", sessions)
         if not 2 <= len(rows) <= self._limits.sessions:
@@ -185,6 +197,8 @@ class Archives:
         limits = self._limits
         reply = fields.get("reply_to")
         files = _list("files_involved", fields.get("files_involved"))
+        if len(files) > limits.files:
+            raise Invalid(f"{len(files)} files are too many", f"at most {limits.files}")
         deliveries = [_object("a delivery", row) for row in _list("deliveries", fields.get("deliveries"))]
         return Row(
             id=text.whole("id", fields.get("id"), 1, BIGGEST_ID),

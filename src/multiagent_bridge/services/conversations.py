@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, NotFound, Refused
 from multiagent_bridge.guard import access, text
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller, Credentials
-from multiagent_bridge.model.conversations import Conversation, Invite
+from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Ids, Keys, Tx
-from multiagent_bridge.services.gate import Gate, Standing, Ticket
+from multiagent_bridge.services.gate import Gate, Standing, Ticket, origin
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.redaction import Redaction
 
@@ -24,8 +24,8 @@ Fields = dict[str, object]
 class Created:
     conversation: Conversation
     sessions: Sequence[Session]
-    tokens: Sequence[str]
-    invites: Sequence[str | None]
+    tokens: Sequence[str] = field(repr=False)
+    invites: Sequence[str | None] = field(repr=False)
 
     def fields(self) -> Fields:
         """The result of `create_conversation` (SPEC section 2); the creator's own session needs no invite."""
@@ -147,7 +147,8 @@ class Conversations:
             taken = await tx.invites.take(digest)
             session = await tx.sessions.get(taken.conversation_id, taken.session_id) if taken else None
             conversation = await tx.conversations.get(taken.conversation_id) if taken else None
-            if taken is None or session is None or conversation is None or now >= taken.expires_at:
+            fits = taken is not None and bool(access.agreeing([_wanted(taken, now)], given))
+            if taken is None or session is None or conversation is None or now >= taken.expires_at or not fits:
                 raise NotAllowed(
                     "that invite opens nothing",
                     "it works once and for minutes; the owner makes a new one with: mab invite CONV SESSION",
@@ -166,7 +167,7 @@ class Conversations:
             return await self._seated(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
         return await self._gate.knock(
-            caller, given, "conversation.join", f"{caller.peer}:join", self._limits.invites, by_code
+            caller, given, "conversation.join", f"{origin(caller)}:join", self._limits.invites, by_code
         )
 
     async def _seated(self, me: Standing) -> Place:
@@ -183,7 +184,7 @@ class Conversations:
             if caller.operator:
                 seats = {(c.id, "a"): None for c in await tx.conversations.list()}
             else:
-                for agent in filter(None, (caller.agent, caller.alias)):
+                for agent in filter(None, (caller.agent, self._gate.alias(caller))):
                     seats |= {(b.conversation_id, b.session_id): None for b in await tx.bindings.of(agent)}
                 if given.token:
                     me = await self._gate.standing(tx, caller, given, now)
@@ -194,7 +195,7 @@ class Conversations:
                 mine = await tx.sessions.get(conversation_id, session_id)
                 if found and mine and (caller.operator or not found.expired(now)):
                     places.append(Place(found, mine, await partners(tx, mine)))
-            return Places(caller.name, places)
+            return Places(self._redaction.text(caller.name).text, places)
 
         key = f"{caller.agent}:list"
         return await self._gate.knock(caller, given, "conversation.list", key, self._limits.reads, listed)
@@ -267,7 +268,11 @@ class Conversations:
 
     async def extend(self, caller: Caller, conversation_id: str, seconds: int | None) -> Conversation:
         """Let it live `seconds` from now (default: a whole lifetime), expired or not. Raises NotFound, Invalid."""
-        lifetime = self._lifetime(seconds)
+        try:
+            lifetime = self._lifetime(seconds)
+        except BridgeError as refusal:
+            given = Credentials(conversation_id)
+            raise await self._gate.refuse(caller, given, "conversation.extend", refusal, seated=False) from refusal
 
         async def extended(tx: Tx, now: int, ticket: Ticket) -> Conversation:
             conversation = await self._existing(tx, ticket, conversation_id)
@@ -290,11 +295,13 @@ class Conversations:
                 facts = {"messages": conversation.messages}
                 await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
             await tx.invites.sweep(now)
+            await tx.bindings.sweep(now - self._limits.conversation_seconds_max * SECOND, "key:")
             return gone
 
         return await self._gate.own(caller, "conversation.erase", cleaned)
 
     async def _invited(self, tx: Tx, session: Session, now: int, expires_at: int) -> str:
+        await tx.invites.sweep(now)
         code = self._ids.invite()
         until = min(now + self._limits.invite_seconds * SECOND, expires_at)
         await tx.invites.add(
@@ -341,6 +348,11 @@ class Conversations:
         if seconds is None:
             return self._limits.conversation_seconds
         return text.whole("ttl_seconds", seconds, 1, self._limits.conversation_seconds_max)
+
+
+def _wanted(invite: Invite, now: int) -> Binding:
+    """The binding that taking up the invite would be."""
+    return Binding("", invite.conversation_id, invite.session_id, 0, now)
 
 
 async def partners(tx: Tx, session: Session) -> Sequence[Session]:

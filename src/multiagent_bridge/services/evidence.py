@@ -37,11 +37,35 @@ class Verified:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the entry of one message says of it; `sender` is empty where the entry does not say (imported ones)."""
+
+    seq: int
+    digest: str
+    sender: str = ""
+    action_type: str = ""
+    at: int = 0
+
+    @staticmethod
+    def of(entry: Entry) -> Sending:
+        if entry.action != "message.send":
+            return Sending(entry.seq, entry.digest)
+        return Sending(entry.seq, entry.digest, entry.session, str(entry.facts.get("type", "")), entry.at)
+
+    def fits(self, message: Message, digest: str) -> bool:
+        """Whether the stored message is the one that was sent: its words, who said them, as what, and when."""
+        if digest != self.digest:
+            return False
+        said = (message.sender, message.action_type, message.at)
+        return not self.sender or said == (self.sender, self.action_type, self.at)
+
+
 @dataclass(slots=True)
 class Vouched:
-    """What the entries read so far say is stored: the entry and digest of each message of each living conversation."""
+    """What the entries read so far say is stored: each message of each living conversation."""
 
-    sent: dict[str, dict[int, tuple[int, str]]] = field(default_factory=dict)
+    sent: dict[str, dict[int, Sending]] = field(default_factory=dict)
 
     def read(self, entry: Entry) -> None:
         if entry.outcome != "done":
@@ -51,7 +75,7 @@ class Vouched:
         elif entry.action in ("message.send", "message.import"):
             number = entry.facts.get("message_id")
             if isinstance(number, int):
-                self.sent.setdefault(entry.conversation, {})[number] = (entry.seq, entry.digest)
+                self.sent.setdefault(entry.conversation, {})[number] = Sending.of(entry)
         elif entry.action == "conversation.erase":
             self.sent.pop(entry.target, None)
 
@@ -88,7 +112,7 @@ class Evidence:
         later = await self._journal.entries(size, PAGE, conversation_id)
         return not any(entry.action == "conversation.erase" for entry in later)
 
-    async def _checked(self, conversation: Conversation, sent: dict[int, tuple[int, str]], size: int) -> int:
+    async def _checked(self, conversation: Conversation, sent: dict[int, Sending], size: int) -> int:
         """Compare the stored messages of one conversation with what was vouched for. Returns how many there are."""
         waiting = dict(sent)
         after = 0
@@ -103,16 +127,16 @@ class Evidence:
                     )
                 text = self._keys.open(conversation, f"messages/body/{message.id}", message.body)
                 digest = self._keys.digest(text)
-                if digest != message.digest or (vouched is not None and digest != vouched[1]):
+                if digest != message.digest or (vouched is not None and not vouched.fits(message, digest)):
                     raise Tampered(
                         f"message {message.id} of {conversation.id} is not the one that was sent",
                         "restore a backup, and look who can write to the database",
                     )
         if waiting:
-            number, (seq, _) = min(waiting.items())
+            number = min(waiting)
             if await self._store.read(lambda tx: tx.conversations.get(conversation.id)) is not None:
                 raise Tampered(
-                    f"message {number} of {conversation.id} is gone, though entry {seq} says it was sent",
+                    f"message {number} of {conversation.id} is gone, though entry {waiting[number].seq} says it was sent",
                     "restore a backup, and look who can write to the database",
                 )
         return len(sent)

@@ -31,6 +31,8 @@ class Ticket:
     conversation: str = ""
     session: str = ""
     authenticated: bool = False
+    refusable: tuple[str, Sequence[Window]] | None = None
+    """The bucket that a refusal of this request is charged to; a refused write costs a read, since it wrote nothing."""
 
     @property
     def actor(self) -> str:
@@ -61,6 +63,16 @@ class Standing:
     ) -> None:
         """Write the entry of what this request does, in its own transaction."""
         await self.journal.record(self.tx, self.ticket, self.now, action, target, facts or {}, digest)
+
+
+def origin(caller: Caller) -> str:
+    """Whose budget is spent before anybody is authenticated: the connection's own, so that nobody empties another's."""
+    return caller.agent or caller.peer
+
+
+def _over(windows: Sequence[Window], wait: int) -> TooFast:
+    seconds = max(1, -(-wait // SECOND))
+    return TooFast(f"over the limit of {rate.fullest(windows, wait)}", f"try again in {seconds} s", retry_after=seconds)
 
 
 class Gate:
@@ -96,7 +108,8 @@ class Gate:
             conversation, session, sessions = await self._authenticated(tx, given, ticket, now)
             if not caller.operator:
                 kind = "write" if windows is self._limits.writes else "read"
-                await self.limit(tx, f"{session.conversation_id}/{session.id}:{kind}", windows, now)
+                await self.limit(tx, f"{conversation.id}/{session.id}:{kind}", windows, now)
+                ticket.refusable = (f"{conversation.id}/{session.id}:read", self._limits.reads)
                 await tx.sessions.heartbeat(conversation.id, session.id, now)
             return await verb(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
@@ -117,6 +130,7 @@ class Gate:
             now = self._clock.now()
             if not caller.operator:
                 await self.limit(tx, key, windows, now)
+                ticket.refusable = (key, windows)
             return await verb(tx, now, ticket)
 
         return await self._through(caller, given, action, admitted)
@@ -142,6 +156,7 @@ class Gate:
         if seated and not caller.operator:
             try:
                 await self._store.read(lambda tx: self._authenticated(tx, given, ticket, self._clock.now()))
+                ticket.refusable = (f"{ticket.conversation}/{ticket.session}:read", self._limits.reads)
             except BridgeError as failed:
                 refusal = failed
         return await self._refused(ticket, given, refusal)
@@ -150,12 +165,7 @@ class Gate:
         """Charge one act. Raises TooFast naming the limit and when to try again."""
         wait = await self._meter.charge(tx, key, windows, now)
         if wait:
-            seconds = max(1, -(-wait // SECOND))
-            raise TooFast(
-                f"over the limit of {rate.fullest(windows, wait)}",
-                f"try again in {seconds} s",
-                retry_after=seconds,
-            )
+            raise _over(windows, wait)
 
     async def standing(self, tx: Tx, caller: Caller, given: Credentials, now: int, action: str = "") -> Standing:
         """Authenticate inside somebody else's transaction, without charge or heartbeat."""
@@ -187,6 +197,11 @@ class Gate:
         async def written(tx: Tx) -> BridgeError:
             now = self._clock.now()
             outcome = refusal
+            if ticket.refusable is not None:
+                # what was charged went with the transaction that was refused
+                key, windows = ticket.refusable
+                if wait := await self._meter.charge(tx, key, windows, now):
+                    outcome = _over(windows, wait)
             if refusal.facts.get("authentication") == "failed":
                 wait = await self._meter.charge(tx, f"{ticket.caller.peer}:failed", self._limits.failures, now)
                 if wait:
@@ -237,7 +252,8 @@ class Gate:
         mine = access.agreeing(await tx.bindings.of(caller.agent), given)
         inherited = not mine and bool(caller.alias)
         if inherited:
-            mine = [b for b in access.agreeing(await tx.bindings.of(caller.alias), given) if await self._free(tx, b)]
+            named = await tx.bindings.of(self.alias(caller))
+            mine = [b for b in access.agreeing(named, given) if await self._free(tx, b)]
         live = []
         for binding in mine:
             conversation = await tx.conversations.get(binding.conversation_id)
@@ -265,7 +281,11 @@ class Gate:
         if caller.agent:
             await tx.bindings.bind(binding)
         if caller.alias:
-            await tx.bindings.bind(replace(binding, agent=caller.alias))
+            await tx.bindings.bind(replace(binding, agent=self.alias(caller)))
+
+    def alias(self, caller: Caller) -> str:
+        """The caller's name as bindings are kept under it: a keyed digest, since a name may be anything a person typed."""
+        return f"as:{self._keys.digest('agent name ' + caller.alias)}" if caller.alias else ""
 
     async def _owned(self, tx: Tx, given: Credentials, ticket: Ticket) -> Seat:
         conversation = await tx.conversations.get(given.conversation_id or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from multiagent_bridge.errors import BridgeError, Fact, Tampered
@@ -94,7 +94,7 @@ class Journal:
 
     async def append(self, tx: Tx, draft: Draft) -> Entry:
         """Chain one entry; every so many entries a signed checkpoint goes with it."""
-        entry, head = await tx.journal.append(draft)
+        entry, head = await tx.journal.append(replace(draft, actor=self._named(draft.actor)))
         if head.size % self._limits.checkpoint_entries == 0:
             await tx.journal.add_checkpoint(head.size, self._signed(head))
         return entry
@@ -130,7 +130,8 @@ class Journal:
                 session="",
                 actor=caller.label,
                 action=action,
-                target=target,
+                # a person may have typed anything in the place of an id
+                target=self._safe(target) if target else "",
                 facts=_whole(facts or {}),
             )
             return await self.append(tx, draft)
@@ -214,6 +215,10 @@ class Journal:
         if checkpoint.origin != self._keys.signer:
             raise Tampered(f"the checkpoint at size {checkpoint.size} is of another journal", "look where it came from")
         return checkpoint
+
+    def _named(self, actor: str) -> str:
+        """Sessions and operators are named by us; an agent's name was chosen outside."""
+        return self._safe(actor) if actor.startswith("agent ") else actor
 
     def _safe(self, sentence: str) -> str:
         try:

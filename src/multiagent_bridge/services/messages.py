@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
-from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Tampered
+from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Tampered, Unavailable
 from multiagent_bridge.guard import text
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation
@@ -23,8 +23,8 @@ Progress = Callable[[float], Awaitable[None]]
 TICK_SECONDS = 5.0
 """How often a waiting call shows progress: clients' idle timers start again at each (notes/mcp: every 5 to 10 s)."""
 
-SCAN = 500
-"""Messages decrypted in one transaction while searching."""
+SCAN = 64
+"""Messages decrypted in one transaction while searching: at most some 20 MB in memory."""
 
 BIGGEST_ID = 2**53 - 1
 
@@ -130,20 +130,27 @@ class Messages:
             nonlocal conversation
             conversation = me.conversation.id
             if asked.query is not None:
+                await me.record("message.search", f"session {me.session.id}", {"before": asked.before})
                 return Mail((), me.session.unread, me.conversation.id, me.session.id)
             return await self._looked(me, asked, claim)
 
         mail = await self._gate.enter(caller, given, "message.check", self._limits.reads, first)
-        if asked.query is not None:
-            return await self._searched(caller, given, mail, asked)
-        if mail.letters or asked.backwards or not asked.wait_seconds:
+        if asked.query is None and (mail.letters or asked.backwards or not asked.wait_seconds):
             return mail
-        return await self._waited(caller, given, mail, asked, claim, progress)
+        here = Credentials(mail.conversation_id, mail.session_id, given.token)
+        try:
+            if asked.query is not None:
+                return await self._searched(caller, here, mail, asked)
+            return await self._waited(caller, here, mail, asked, claim, progress)
+        except Unavailable:
+            raise
+        except BridgeError as refusal:
+            # expired or revoked while it waited or searched
+            raise await self._gate.refuse(caller, here, "message.check", refusal, seated=False) from refusal
 
     async def _waited(
-        self, caller: Caller, given: Credentials, mail: Mail, asked: Asked, claim: str, progress: Progress | None
+        self, caller: Caller, here: Credentials, mail: Mail, asked: Asked, claim: str, progress: Progress | None
     ) -> Mail:
-        here = Credentials(mail.conversation_id, mail.session_id, given.token)
         ends = self._clock.monotonic() + int(asked.wait_seconds * SECOND)
         async with self._bell.listen(inbox(mail.conversation_id, mail.session_id)) as ear:
             while True:
@@ -201,9 +208,8 @@ class Messages:
         await me.record(action, f"message {found[-1].id}", facts)
         return Mail(letters, unread, mine, reader, claimed)
 
-    async def _searched(self, caller: Caller, given: Credentials, mail: Mail, asked: Asked) -> Mail:
-        """Decrypt and scan, newest first, a few hundred a transaction (notes: 13 microseconds each)."""
-        here = Credentials(mail.conversation_id, mail.session_id, given.token)
+    async def _searched(self, caller: Caller, here: Credentials, mail: Mail, asked: Asked) -> Mail:
+        """Decrypt and scan, newest first, some dozens a transaction (notes: 13 microseconds each)."""
         words = (asked.query or "").casefold().split()
         hits: list[Letter] = []
         before = asked.before
@@ -333,20 +339,26 @@ class Messages:
         kinds = dict.fromkeys(kind for part in (body, *files) for kind in part.kinds)
         # ASCII, so that its length in characters is its length in bytes
         sealed = json.dumps({"message": body.text, "files": [name.text for name in files]})
-        return Outgoing(sealed, list(kinds), words.action_type, words.reply_to, words.key)
+        # only a digest is stored: a key may be made of anything, and two that differ must stay two
+        key = None if words.key is None else self._keys.digest(f"idempotency key {conversation_id} {words.key}")
+        return Outgoing(sealed, list(kinds), words.action_type, words.reply_to, key)
 
     def _words(
         self, message: object, action_type: object, files_involved: object, to: object, reply_to: object, key: object
     ) -> Words:
         limits = self._limits
-        files = [text.line("a file name", name, 1, limits.file_characters) for name in listed(files_involved)]
-        if len(files) > limits.files:
-            raise Invalid(f"{len(files)} files are too many", f"at most {limits.files}")
+        # counted before anything looks at what is in them: a list may have a million entries
+        names, recipients = listed(files_involved), listed(to)
+        if len(names) > limits.files:
+            raise Invalid(f"{len(names)} files are too many", f"at most {limits.files}")
+        if len(recipients) > limits.sessions:
+            raise Invalid(f"{len(recipients)} recipients are too many", f"at most {limits.sessions}")
+        files = [text.line("a file name", name, 1, limits.file_characters) for name in names]
         return Words(
             message=text.body("the message", message, limits.message_characters),
             files=files,
             action_type=text.choice("action_type", action_type or DEFAULT_ACTION_TYPE, ACTION_TYPES),
-            to=[text.line("to", name, 1, limits.role_max) for name in listed(to)],
+            to=[text.line("to", name, 1, limits.role_max) for name in recipients],
             reply_to=None if reply_to is None else text.whole("reply_to", reply_to, 1, BIGGEST_ID),
             key=None if key is None else text.line("idempotency_key", key, 1, limits.key_characters),
         )

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Protocol
 
 from multiagent_bridge.guard.redact import Redacted, SeenSecrets
+from multiagent_bridge.guard.redaction.spans import Span
 
 REMEMBERED = 256
 """Conversations whose secrets are remembered; the one not spoken in for longest is forgotten first."""
+
+PIECE = 512
+"""Characters of one secret that are remembered: more of a long key adds cost, not certainty."""
+
+OF_ONE = 4_096
+OF_ALL = 32_768
+"""Characters of secrets remembered of one conversation and of all: an index of each costs about 2.7 KB a character."""
 
 
 class Redact(Protocol):
@@ -17,12 +26,37 @@ class Redact(Protocol):
         ...
 
 
+class Remembered(SeenSecrets):
+    """The registry of one conversation within bounds: full, it begins anew, so that nobody can fill the memory of the hub."""
+
+    __slots__ = ("_known", "weight")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: set[str] = set()
+        self.weight = 0
+
+    def remember(self, text: str, spans: list[Span]) -> None:
+        kept: list[Span] = []
+        for span in spans:
+            piece = replace(span, end=min(span.end, span.start + PIECE))
+            value = text[piece.start : piece.end]
+            if value not in self._known:
+                if self.weight + len(value) > OF_ONE:
+                    self.__init__()  # type: ignore[misc]
+                    kept.clear()
+                self._known.add(value)
+                self.weight += len(value)
+            kept.append(piece)
+        super().remember(text, kept)
+
+
 class Redaction:
     """Redacts; secrets that a conversation has seen are kept in memory only, and are found again split or encoded."""
 
     def __init__(self, redact: Redact) -> None:
         self._redact = redact
-        self._seen: OrderedDict[str, SeenSecrets] = OrderedDict()
+        self._seen: OrderedDict[str, Remembered] = OrderedDict()
 
     def text(self, text: str) -> Redacted:
         """A text of no conversation: a role, a query, a log line, the reason of a refusal. Raises Refused."""
@@ -30,11 +64,13 @@ class Redaction:
 
     def said(self, conversation_id: str, text: str) -> Redacted:
         """A text that an admitted session says in a conversation. Raises Refused."""
-        memory = self._seen.setdefault(conversation_id, SeenSecrets())
+        memory = self._seen.setdefault(conversation_id, Remembered())
         self._seen.move_to_end(conversation_id)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return self._redact(text, memory)
+        found = self._redact(text, memory)
+        if found.kinds or len(self._seen) > REMEMBERED:
+            while len(self._seen) > REMEMBERED or sum(seen.weight for seen in self._seen.values()) > OF_ALL:
+                self._seen.popitem(last=False)
+        return found
 
     def forget(self, conversation_id: str) -> None:
         """The conversation was erased."""

@@ -39,7 +39,7 @@ class Conversations:
         table[conversation_id] = replace(self._existing(conversation_id), expires_at=expires_at)
 
     async def list(self) -> Sequence[Conversation]:
-        return list(self._tables.looking().conversations.values())
+        return sorted(self._tables.looking().conversations.values(), key=lambda c: c.created_at)
 
     async def remove(self, conversation_id: str) -> None:
         tables = self._tables.changing()

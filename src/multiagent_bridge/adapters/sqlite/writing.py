@@ -69,13 +69,18 @@ class WriteLane(Lane):
         """Whether another connection committed since the last call. Runs in the lane."""
         if self._connection is None:
             return True
-        before, self._version = self._version, self._connection.data_version()
+        # the pragma looks at the file; the driver's data_version() waits for the next transaction and counts our own commits
+        ((now,),) = self._connection.execute("PRAGMA data_version")
+        before, self._version = self._version, now
         return before != self._version
 
     def _answer_call(self, job: Job) -> None:
         if job.call == self.moved:
             super()._answer_call(job)
             return
+        if job.call == self.open:
+            # the lock file lies in it
+            self._files.prepare_directory()
         self._lock.acquire()
         try:
             super()._answer_call(job)

@@ -16,8 +16,8 @@ from multiagent_bridge.guard.redaction.values import Field, Values
 from multiagent_bridge.guard.redaction.words import word_set
 
 _STEMS = (
-    b"pass", b"sword", b"swd", b"pw", b"secret", b"token", b"key", b"auth", b"cred", b"session", b"jwt", b"totp", b"signature",
-    b"sig=", b"_pat", b"private", b"access", b"kennwort", b"senha", b"contrase", b"wachtwoord",
+    b"pass", b"swd", b"pw", b"secret", b"token", b"key", b"auth", b"cred", b"session", b"jwt", b"totp", b"signature",
+    b"sig=", b"_pat", b"kennwort", b"senha", b"contrase",
 )  # fmt: skip
 _FOREIGN_STEMS = (
     "has\u0142o", "\u043f\u0430\u0440\u043e\u043b", "\u5bc6\u7801", "\u53e3\u4ee4", "\u30d1\u30b9\u30ef\u30fc\u30c9",
@@ -44,7 +44,8 @@ _TABLE = re.compile(r"[ \t`*]*\|[ \t]*`?(?=[^\s|])")
 _SPACE = re.compile(r"[ \t]{1,4}(?=\S)|\s{0,3}\n\s{0,8}(?=\S)")
 _PROSE = re.compile(
     r"(?:[ \t]+(?:for|of|to|on|in|at)[ \t]+(?:the[ \t]+)?(?:user[ \t]+)?[\"'`]?[\w.@-]{1,40}[\"'`]?(?:[ \t]+[\w.-]{1,20})?)?"
-    r"[ \t]+(?:is|was|will be|should be|has been|must be|set to|changed to|=|to)(?:[ \t]+(?:now|still|set to|currently|just|changed to))?"
+    r"[ \t]+(?:is|was|will be|should be|has been|must be|set to|changed to|=|to)"
+    r"(?:[ \t]+(?:now|still|set to|currently|just|changed to))?"
     r"[ \t]*[:=]?[ \t]*(?=\S)",
     re.I,
 )

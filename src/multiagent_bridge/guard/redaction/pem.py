@@ -11,8 +11,8 @@ _BEGIN = re.compile(r"-{2,5}[ ]?BEGIN[ A-Z0-9]{0,40}(?:PRIVATE KEY|NKEY SEED)(?:
 _END = re.compile(r"-{2,6}[ ]?END[ A-Z0-9]{0,40}(?:PRIVATE KEY|NKEY SEED)(?: BLOCK)?[ ]?-{2,6}")
 # What may stand between two lines of a body: real or escaped line ends, quoting, indentation, string joints.
 _BODY = re.compile(
-    r"(?:(?:Proc-Type|DEK-Info|Comment|Version|Charset|Hash)\s?:[^\n\\]{0,120}|#?\d{1,3}[. ]\d{0,4}\.?\d{0,4}[ ]|[A-Za-z0-9+/=]{1,8192}|\\+[nrt]|\\+$|[ \t\r\n]{1,64}|[>|#*;,\"'`+\\]{1,8}|//|&#1[03];|%0[AaDd]"
-    r")*+"
+    r"(?:(?:Proc-Type|DEK-Info|Comment|Version|Charset|Hash)\s?:[^\n\\]{0,120}|#?\d{1,3}[. ]\d{0,4}\.?\d{0,4}[ ]"
+    r"|[A-Za-z0-9+/=]{1,8192}|\\+[nrt]|\\+$|[ \t\r\n]{1,64}|[>|#*;,\"'`+\\]{1,8}|//|&#1[03];|%0[AaDd])*+"
 )
 _LINE = re.compile(r"[A-Za-z0-9+/=]{16,}")
 _PUTTY = re.compile(r"Private-Lines: ?\d{1,4}\s{1,4}((?:[A-Za-z0-9+/=]{1,80}\s{1,4}){1,200})")
@@ -52,8 +52,7 @@ def _dashes(text: str, at: int) -> int:
 def _key(text: str, begin: re.Match[str]) -> Span | None:
     body = _BODY.match(text, begin.end())
     stop = body.end() if body else begin.end()
-    dashes = _dashes_back(text, stop)
-    end = _END.match(text, dashes) or _END.match(text, stop)
+    end = _END.match(text, stop)
     content = text[begin.end() : stop]
     if PLACEHOLDER_MARK in text[begin.end() : stop + 60]:
         return None
@@ -65,7 +64,3 @@ def _key(text: str, begin: re.Match[str]) -> Span | None:
     if not lines:
         return None
     return Span(begin.start(), begin.end() + lines[-1].end(), "PRIVATE_KEY", "private-key")
-
-
-def _dashes_back(text: str, at: int) -> int:
-    return at

@@ -7,8 +7,9 @@ import binascii
 import re
 
 from multiagent_bridge.guard.redaction.budget import Budget
-from multiagent_bridge.guard.redaction.judge import is_reference
-from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
+from multiagent_bridge.guard.redaction.judge import is_reference, is_secret_value
+from multiagent_bridge.guard.redaction.names import PASSWORD
+from multiagent_bridge.guard.redaction.spans import Span
 
 _CURL_USER = re.compile(
     r"(?:-u|--user|--proxy-user)(?:[ \t]+|=)(?P<quote>[\"']?)(?P<user>[^\s:\"']{0,128}):(?P<password>[^\"'\s]{0,256})(?P=quote)"
@@ -44,7 +45,7 @@ def find_places(text: str, lower: bytes, budget: Budget) -> list[Span]:
             found = pattern.search(text, max(0, at - 24), min(len(text), at + 600))
             if found and found.start() <= at:
                 group = next(number for number, value in enumerate(found.groups(), 1) if value)
-                if not is_reference(found[group]):
+                if not is_reference(found[group]) and is_secret_value(found[group], PASSWORD, True, True):
                     out.append(Span(*found.span(group), "PASSWORD", "credential-call", 1))
             at = lower.find(marker, at + len(marker))
     if lower.find(b"kind") >= 0 and lower.find(b"secret") >= 0 and _MANIFEST.search(text):
@@ -62,12 +63,7 @@ def _curl(text: str, lower: bytes, budget: Budget) -> list[Span]:
             if found:
                 part = "password" if found["password"] else "user"
                 value = found[part]
-                if (
-                    len(value) >= 3
-                    and not is_reference(value)
-                    and PLACEHOLDER_MARK not in value
-                    and value[0] not in "$<{"
-                ):
+                if is_secret_value(value, PASSWORD, True, True) and "$" not in text[found.start() : found.end()]:
                     out.append(Span(*found.span(part), "PASSWORD", "curl-user", 1))
             at = lower.find(flag, at + len(flag))
     return out

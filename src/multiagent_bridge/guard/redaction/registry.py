@@ -12,6 +12,7 @@ from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 SHORTEST = 6  # shorter values would mask ordinary words (the practice of build systems that mask known values)
 LONGEST = 4_096
 SECRETS_AT_MOST = 128
+BEGUN_AT_MOST = 8
 _GRAM = 6
 _SAMPLED = 12  # needles of this length and more are found by sampling the text every seventh character
 _STRIDE = _SAMPLED - _GRAM + 1
@@ -23,10 +24,11 @@ class SeenSecrets:
     `capacity` bounds the number of secrets; the one not met for longest is forgotten first.
     """
 
-    __slots__ = ("_capacity", "_grams", "_needles", "_secrets", "_short")
+    __slots__ = ("_begun", "_capacity", "_grams", "_needles", "_secrets", "_short")
 
     def __init__(self, capacity: int = SECRETS_AT_MOST) -> None:
         self._capacity = capacity
+        self._begun: list[str] = []
         self._secrets: OrderedDict[str, str] = OrderedDict()
         self._needles: dict[str, str] = {}
         self._grams: dict[str, list[tuple[str, int]]] = {}
@@ -54,6 +56,15 @@ class SeenSecrets:
             self._secrets.popitem(last=False)
         if changed:
             self._index()
+
+    @property
+    def begun(self) -> list[str]:
+        """Beginnings of tokens that earlier messages ended with."""
+        return self._begun
+
+    def note_begun(self, beginnings: list[str]) -> None:
+        """Remember tokens that a message broke off, a few of the latest."""
+        self._begun = [*self._begun, *beginnings][-BEGUN_AT_MOST:]
 
     def _index(self) -> None:
         self._needles = {}

@@ -135,7 +135,7 @@ GLUED_AT_MOST = 8
 class RuleTable:
     """All rules by anchor, with one compiled search for the anchors' shortest heads."""
 
-    __slots__ = ("_by_head", "begins", "glued", "rules", "search", "search_led")
+    __slots__ = ("_by_head", "_by_led_head", "begins", "glued", "rules", "search", "search_led")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: Sequence[Rule] = tuple(rules)
@@ -143,50 +143,51 @@ class RuleTable:
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise Invalid(f"redaction rule {twice[0]!r} is given twice", "rule names are unique")
-        # In order of the alphabet an anchor comes right before all that begin with it.
-        groups: dict[str, list[Rule]] = {}
-        head = ""
-        for rule in sorted(self.rules, key=lambda rule: rule.parsed.anchor):
-            anchor = rule.parsed.anchor
-            if not (head and anchor.startswith(head)):
-                head = anchor
-            groups.setdefault(head, []).append(rule)
-        self._by_head = {
-            head: tuple(sorted(group, key=lambda rule: -len(rule.parsed.anchor))) for head, group in groups.items()
-        }
-        heads = list(groups)
-        led = {head for head in heads if any(rule.parsed.lead for rule in self._by_head[head])}
-        trie = _trie([(head, self._ahead(head)) for head in heads if head not in led])
+        self._by_head = _by_head([rule for rule in self.rules if rule.parsed.lead is None])
+        self._by_led_head = _by_head([rule for rule in self.rules if rule.parsed.lead is not None])
+        trie = _trie([(head, _ahead(head, rules)) for head, rules in self._by_head.items()])
         self.search = re.compile(f"(?<![A-Za-z0-9])(?:{trie})").search
         self.begins = re.compile(trie).match
         # Anchors in the middle of a token: no boundary stands before them.
-        self.search_led = re.compile(_trie([(head, self._ahead(head)) for head in sorted(led)])).search
+        self.search_led = re.compile(
+            _trie([(head, _ahead(head, rules)) for head, rules in self._by_led_head.items()])
+        ).search
         # Heads that may stand inside a word, by their beginning up to the first separator.
         self.glued: dict[str, list[str]] = {}
-        for head in heads:
+        for head, rules in self._by_head.items():
             cut = _SEPARATOR.search(head)
-            if cut and 2 < cut.end() <= GLUED_AT_MOST and any(rule.may_be_glued for rule in self._by_head[head]):
+            if cut and 2 < cut.end() <= GLUED_AT_MOST and any(rule.may_be_glued for rule in rules):
                 self.glued.setdefault(head[: cut.end()], []).append(head)
 
-    def _ahead(self, head: str) -> str:
-        """What must follow a short head, so that the many places in ordinary text where it stands cost nothing."""
-        shapes = {
-            (rule.parsed.anchor, rule.parsed.rest[0] if rule.parsed.rest else None) for rule in self._by_head[head]
-        }
-        anchor, part = next(iter(shapes))
-        if len(shapes) > 1 or anchor != head or part is None or not part.alphabet or len(head) > 3:
-            return ""
-        return f"(?=[{re.escape(ALPHABETS[part.alphabet])}]{{{min(part.least, 8)}}})"
-
-    def match(self, runs: Runs, head: str, at: int) -> tuple[Rule, int, int] | None:
+    def match(self, runs: Runs, head: str, at: int, led: bool = False) -> tuple[Rule, int, int] | None:
         """The first rule that accepts a token whose anchor begins with `head` at `at`: longest anchors first."""
         text = runs.text
-        for rule in self._by_head[head]:
+        for rule in (self._by_led_head if led else self._by_head)[head]:
             if text.startswith(rule.parsed.anchor, at):
                 found = rule.match(runs, at)
                 if found:
                     return rule, *found
         return None
+
+
+def _by_head(rules: Sequence[Rule]) -> dict[str, tuple[Rule, ...]]:
+    """Rules by the shortest anchor that begins theirs. In order of the alphabet it comes right before all it begins."""
+    groups: dict[str, list[Rule]] = {}
+    head = ""
+    for rule in sorted(rules, key=lambda rule: rule.parsed.anchor):
+        if not (head and rule.parsed.anchor.startswith(head)):
+            head = rule.parsed.anchor
+        groups.setdefault(head, []).append(rule)
+    return {head: tuple(sorted(group, key=lambda rule: -len(rule.parsed.anchor))) for head, group in groups.items()}
+
+
+def _ahead(head: str, rules: Sequence[Rule]) -> str:
+    """What must follow a short head, so that the many places in ordinary text where it stands cost nothing."""
+    shapes = {(rule.parsed.anchor, rule.parsed.rest[0] if rule.parsed.rest else None) for rule in rules}
+    anchor, part = next(iter(shapes))
+    if len(shapes) > 1 or anchor != head or part is None or not part.alphabet or len(head) > 3:
+        return ""
+    return f"(?=[{re.escape(ALPHABETS[part.alphabet])}]{{{min(part.least, 8)}}})"
 
 
 def _trie(words: Sequence[tuple[str, str]]) -> str:

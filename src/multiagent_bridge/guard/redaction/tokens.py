@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import is_random
@@ -14,15 +15,19 @@ from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 from multiagent_bridge.guard.redaction.views import joined
 
 HEAD_REACH = 24  # an anchor stands this near the random part of its token
-LED_LENGTH = 30  # the shortest token with an anchor in its middle
+LED_LENGTH = 24  # the shortest token with an anchor in its middle
 SHORTEST = 16  # no format of the table is shorter, its anchor included
 _CHUNK = frozenset((string.ascii_letters + string.digits + "_-.~+/=:$%!@").encode())
 _CLASSES = bytes(97 if code in _CHUNK else 32 for code in range(256))
-_LONG = b"a" * SHORTEST
 _ALNUM = frozenset((string.ascii_letters + string.digits).encode())
 _LETTERS = bytes(97 if code in _ALNUM else 32 for code in range(256))
+_RUN_LENGTH = 8
+_RUN = b"a" * _RUN_LENGTH
 _CORE_LENGTH = 14
-_CORE_RUN = b"a" * _CORE_LENGTH
+_LONG_CORE = 20
+CUTS_AT_MOST = 4
+RUNS_TRIED = 60
+_RUNS = re.compile(r"[A-Za-z0-9_+/=.-]{6,400}")
 _ESCAPE_REST = re.compile(r"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv0]")
 _SEPARATORS = re.compile(r"(?<=[A-Za-z0-9])[_.~=-](?=[A-Za-z0-9_=.$-]{10})")
 _DIGIT = re.compile(r"[0-9]")
@@ -44,45 +49,66 @@ def narrow(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def classes(plain: bytes) -> bytes:
-    """`a` where a token may stand, a space elsewhere."""
-    return plain.translate(_CLASSES)
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where in a text something random may stand.
+
+    `classes` maps it to token characters; `chunks` are runs of token characters with something in them that is no word;
+    `cores` are the runs of letters and digits among them that nobody typed, UUIDs and groups of capitals and digits.
+    """
+
+    classes: bytes
+    chunks: list[tuple[int, int]]
+    cores: list[tuple[int, int]]
 
 
-def chunks(view: bytes) -> Iterator[tuple[int, int]]:
-    """Start and end of every run of token characters that is long enough to hold a token."""
-    at = view.find(_LONG)
+def layout(text: str, plain: bytes) -> Layout:
+    """The layout of `text`; `plain` is its narrow form."""
+    view = plain.translate(_CLASSES)
+    letters = plain.translate(_LETTERS)
+    size = len(view)
+    bounds: list[tuple[int, int]] = []
+    middles: list[tuple[int, int]] = []
+    last = 0
+    low = letters.find(_RUN)
+    while low >= 0:
+        high = letters.find(b" ", low + _RUN_LENGTH)
+        high = size if high < 0 else high
+        run = text[low:high]
+        if run.isalpha():
+            # Small letters behind a first one are a word.
+            random = not run[1:].islower()
+            core = random and high - low >= _LONG_CORE
+        else:
+            random = True
+            core = high - low >= _CORE_LENGTH
+        if core:
+            middles.append((low, high))
+        if random and low >= last:
+            start = view.rfind(b" ", 0, low) + 1
+            last = view.find(b" ", high)
+            last = size if last < 0 else last
+            if last - start >= SHORTEST:
+                bounds.append((start, last))
+        low = letters.find(_RUN, high)
+    _add_groups(text, letters, bounds, middles)
+    return Layout(view, bounds, middles)
+
+
+def _add_groups(text: str, letters: bytes, bounds: list[tuple[int, int]], middles: list[tuple[int, int]]) -> None:
+    count = len(middles)
+    at = letters.find(_UUID_VIEW)
     while at >= 0:
-        end = view.find(b" ", at + SHORTEST)
-        if end < 0:
-            end = len(view)
-        yield at, end
-        at = view.find(_LONG, end)
-
-
-def cores(text: str, plain: bytes, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Runs of letters and digits that nobody typed as a word, UUIDs and groups of capitals and digits, in order."""
-    view = plain.translate(_LETTERS)
-    out: list[tuple[int, int]] = []
-    at = view.find(_CORE_RUN)
-    while at >= 0:
-        end = view.find(b" ", at + _CORE_LENGTH)
-        end = len(view) if end < 0 else end
-        if _DIGIT.search(text, at, end) or end - at >= 20:
-            out.append((at, end))
-        at = view.find(_CORE_RUN, end)
-    at = view.find(_UUID_VIEW)
-    while at >= 0:
-        out.append((at, min(at + UUID_LENGTH, len(text))))
-        at = view.find(_UUID_VIEW, at + UUID_LENGTH)
+        middles.append((at, min(at + UUID_LENGTH, len(text))))
+        at = letters.find(_UUID_VIEW, at + UUID_LENGTH)
     for start, end in bounds:
         if text.count("-", start, end) >= 3:
-            for found in _GROUPS_VIEW.finditer(view, start, end):
+            for found in _GROUPS_VIEW.finditer(letters, start, end):
                 group = text[found.start() : found.end()]
                 if group.upper() == group and " " not in group and _DIGIT.search(group):
-                    out.append(found.span())
-    out.sort()
-    return out
+                    middles.append(found.span())
+    if len(middles) > count:
+        middles.sort()
 
 
 def find_tokens(
@@ -95,7 +121,7 @@ def find_tokens(
 ) -> list[Span]:
     """Every token of the table in the given chunks of `text`. Anchors whose token is cut short go to `unfinished`.
 
-    Inside words it looks only where one of `middles` (random runs, see `cores`) lies, or everywhere without them.
+    Inside words it looks only where one of `middles` (random runs, see `Layout`) lies, or everywhere without them.
     """
     out: list[Span] = []
     runs = Runs(text)
@@ -103,8 +129,6 @@ def find_tokens(
     done = core = 0
     escapes = "%" in text or "\\" in text
     for start, end in bounds:
-        if not _DIGIT.search(text, start, end) and text[start:end].islower():
-            continue  # small letters alone are words: a token of sixteen characters has a digit or a capital
         at = max(start - 8, done)
         limit = min(end + 1, len(text))
         while found := search(text, at, limit):
@@ -120,7 +144,7 @@ def find_tokens(
             while found := table.search_led(text, at, limit):
                 budget.spend()
                 at = found.start() + 1
-                hit = table.match(runs, found[0], found.start())
+                hit = table.match(runs, found[0], found.start(), led=True)
                 if hit is not None:
                     done = at = max(at, _report(text, hit, out))
         near = [(start, end)] if middles is None else []
@@ -156,9 +180,9 @@ def _inside(
     text: str, start: int, end: int, table: RuleTable, near: list[tuple[int, int]]
 ) -> Iterator[tuple[int, str]]:
     """Heads that begin after an escape or in the middle of a word."""
-    if start and text[start - 1] == "\\" and (escape := _ESCAPE_REST.match(text, start)):
-        if head := table.begins(text, escape.end()):
-            yield escape.end(), head[0]
+    escape = _ESCAPE_REST.match(text, start) if start and text[start - 1] == "\\" else None
+    if escape and (head := table.begins(text, escape.end())):
+        yield escape.end(), head[0]
     at = text.find("%", start, end)
     while at >= 0:
         if head := table.begins(text, at + 3):
@@ -217,6 +241,34 @@ def _continued(text: str, span: Span) -> int:
     return end
 
 
+def cut_short(text: str, bounds: list[tuple[int, int]], table: RuleTable, spans: list[Span]) -> list[str]:
+    """Beginnings of tokens at the end of their run: what the next message of a conversation may complete."""
+    out: list[str] = []
+    taken = {span.start for span in spans}
+    for start, end in bounds[-CUTS_AT_MOST:]:
+        found = table.search(text, start, end)
+        if found and found.start() not in taken and 8 <= end - found.start() <= 160:
+            out.append(text[found.start() : end])
+    return out
+
+
+def find_completed(text: str, begun: list[str], table: RuleTable, budget: Budget) -> list[Span]:
+    """Runs of `text` that complete a token begun in an earlier message."""
+    out: list[Span] = []
+    for beginning in begun:
+        head = table.begins(beginning)
+        if not head:
+            continue
+        for number, run in enumerate(_RUNS.finditer(text)):
+            if number >= RUNS_TRIED:
+                break
+            budget.spend()
+            hit = table.match(Runs(beginning + run[0]), head[0], 0) if is_random(run[0], 6) else None
+            if hit and hit[2] > len(beginning):
+                out.append(Span(run.start(), run.start() + hit[2] - len(beginning), hit[0].kind, hit[0].name))
+    return out
+
+
 def find_reversed(text: str, middles: list[tuple[int, int]], table: RuleTable, budget: Budget) -> list[Span]:
     """Tokens written backwards. Only anchors that no word holds by chance count."""
     out: list[Span] = []
@@ -268,7 +320,8 @@ _BROKEN = re.compile(
 )
 _QUOTE = re.compile(r"[\"']")
 _JOINT_NEXT = re.compile(
-    r"(?:\\?\"[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?\"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?')"
+    r"(?:\\?\"[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?\""
+    r"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?')"
     r"([A-Za-z0-9_+/=.-]{6,4096})(?=[\"'\\])"
 )
 _NEXT_LINE = re.compile(r"\r?\n[ \t]{0,16}([A-Za-z0-9+/=_.-]{4,})(?=\s|$)")

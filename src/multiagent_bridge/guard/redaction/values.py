@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import is_random, is_reference, is_secret_value
-from multiagent_bridge.guard.redaction.names import kind_of
+from multiagent_bridge.guard.redaction.names import KEY, kind_of
 from multiagent_bridge.guard.redaction.spans import Span
 
+KEY_AT_LEAST = 16  # a bare `key` holds many things; only long random values count
 JUDGED = 512  # characters of a value that the judge looks at; what is longer is decided by its beginning
 _OPEN = re.compile(
     r"(?:(?:new[ \t]+)?(?:String|\[\]byte|Secret|SecretStr|SecretString|quote|unquote|str|NewSecret|Buffer\.from)\()?"
@@ -51,7 +52,8 @@ class Values:
     def judged(self, at: int, field: Field, strong: bool) -> list[Span]:
         """The value that begins at `at` as a finding, or nothing when the judge lets it stand."""
         text = self.text
-        if fallback := _FALLBACK.match(text, at):
+        near = text[at : at + 100]
+        if ("||" in near or "??" in near or " or " in near) and (fallback := _FALLBACK.match(text, at)):
             at = fallback.end()
         opened = _OPEN.match(text, at)
         start = opened.end() if opened else at
@@ -61,6 +63,8 @@ class Values:
             end = self.unquoted_end(start)
         if end <= start:
             return []
+        if field.sense == KEY and end - start < KEY_AT_LEAST:
+            return []
         self._budget.spend(1 + min(end - start, JUDGED) // 64)
         if scheme := _SCHEME.match(text, start, end if quoted else min(len(text), end + 200)):
             if scheme.end() >= end and quoted:
@@ -69,6 +73,8 @@ class Values:
         if not quoted and text[end : end + 1] in ("(", "["):
             return []
         value = text[start:end][:JUDGED]
+        if value.isdigit() and text[field.high : field.high + 1] in ('"', "'"):
+            strong = True  # a number under a quoted name: JSON
         if is_secret_value(value, field.sense, quoted, strong):
             return [Span(start, end, kind_of(field.name, field.sense), f"named-{field.sense}", 1)]
         return []

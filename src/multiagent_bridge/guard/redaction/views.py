@@ -30,7 +30,7 @@ _ESCAPE = re.compile(
 _LEADS = tuple(
     map(re.compile, (r"\\u\{?[0-9a-fA-F]{4}", r"\\x[0-9a-fA-F]{2}", r"%[0-9a-fA-F]{2}", r"&#x?[0-9a-fA-F]{1,6};"))
 )
-_GAP = re.compile(rb"(?:a ){12,}a?")
+_GAP = re.compile(rb"(?<!a)(?:a ){12,}(?:a(?!a))?")
 _JOINT = re.compile(
     r"\\?\"[ \t]{0,8}(?:[+.&|\\]|<>|\\\\)?[ \t]{0,8}(?:\r?\n[ \t]{0,40})?(?:[+.&|][ \t]{0,8})?\\?\""
     r"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?[ \t]{0,8}(?:\r?\n[ \t]{0,40})?(?:[+.&|][ \t]{0,8})?\\?'"
@@ -194,8 +194,7 @@ def gapless(text: str, classes: bytes) -> View | None:
 
 def joined(text: str, at: int, reach: int = 900) -> View:
     """The text from `at` on without line ends, continuation marks and string joints (`" + "`)."""
-    view = View.replacing(text, _JOINT, lambda _: "", at, min(len(text), at + reach))
-    return view
+    return View.replacing(text, _JOINT, lambda _: "", at, min(len(text), at + reach))
 
 
 def encodings(text: str, bounds: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
