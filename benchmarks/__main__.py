@@ -1,0 +1,65 @@
+"""`python -m benchmarks [--quick] [--only NAME]`: every figure, as a table and as JSON in out/."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import crash, figures, history, idle, latency, load, processes, start
+
+ROWS = {
+    "send": latency.send,
+    "throughput": load.throughput,
+    "processes": processes.writers,
+    "wake": latency.wake,
+    "spawn": start.spawn,
+    "memory": start.memory,
+    "idle": idle.agents,
+    "crash": crash.kills,
+    "history": history.newest,
+}
+OUT = Path(__file__).parent.parent / "out"
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+INTRODUCTION = """# Figures
+
+Every row is a ratio (or a count) within one run, so that it says something about the program and not about the machine;
+absolute times beside it are for the machine named below and no other. `./dev bench` measures again, `./dev bench --quick`
+in a few minutes, `./dev bench --only NAME` one row; `./dev bench --write` renews this page from a full run.
+
+The no-op is a tool that returns at once, registered on the same hub and reached over the same `mab mcp`. Calls are made by
+the client of the MCP SDK, except in `throughput`, `history`, `crash` and where *bare wire* is written: there a client that
+only writes and reads JSON lines stands on both sides, because the SDK client's own work would drown the difference.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--only", choices=ROWS, action="append", help="one row (may be repeated)")
+    parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md (a full run only)")
+    chosen = parser.parse_args()
+    facts = figures.machine()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()), file=sys.stderr)
+    found: list[figures.Figure] = []
+    for name, row in ROWS.items():
+        if chosen.only and name not in chosen.only:
+            continue
+        began = time.monotonic()
+        for figure in row(chosen.quick):
+            found.append(figure)
+            verdict = "met" if figure.met else "MISSED"
+            print(f"{name}: {figure.measured} [{figure.bar}] {verdict}", file=sys.stderr, flush=True)
+        print(f"{name}: took {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(figures.table(found))
+    print(f"kept in {figures.keep(found, facts, chosen.quick, OUT)}", file=sys.stderr)
+    if chosen.write and not chosen.quick and not chosen.only:
+        ran = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+        PAGE.write_text(f"{INTRODUCTION}\n## Last full run\n\n{ran}\n\n{figures.table(found)}\n", encoding="utf-8")
+    return 0 if all(figure.met for figure in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
