@@ -175,6 +175,10 @@ class Buckets(Protocol):
         """
         ...
 
+    async def sweep(self, now: int) -> int:
+        """Remove buckets that are full again at `now`: they say nothing that a missing one does not. Returns how many."""
+        ...
+
 
 class Tx(Protocol):
     """One transaction. Awaiting anything else inside a transaction is a programming error that adapters refuse."""

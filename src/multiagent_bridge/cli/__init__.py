@@ -8,7 +8,11 @@ import sys
 def main() -> None:
     """Entry point of `mab` and `mcp-multiagent-bridge`. Leaves with an exit status of SPEC section 6."""
     words = sys.argv[1:]
-    if words[:1] == ["mcp"] and not {"--standalone", "--help", "-h"} & set(words) and hasattr(__import__("socket"), "AF_UNIX"):
+    if (
+        words[:1] == ["mcp"]
+        and not {"--standalone", "--help", "-h"} & set(words)
+        and hasattr(__import__("socket"), "AF_UNIX")
+    ):
         from multiagent_bridge import shim
 
         sys.exit(shim.main(words[1:]))

@@ -119,8 +119,12 @@ class Stage:
             while (await asyncio.to_thread(running.look, self.home)).state != "answers":
                 if self._hub.poll() is not None:
                     assert self._hub.stderr is not None
-                    said = self._hub.stderr.read().decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
-                    reason = said[0].removeprefix("mab: error: ")
+                    said = self._hub.stderr.read().decode("utf-8", "replace").strip().splitlines() or [
+                        "it gave no reason"
+                    ]
+                    # a sentence of ours comes first, what Python says of a defect comes last
+                    reason = next((line for line in said if line.startswith("mab: error: ")), said[-1])
+                    reason = reason.removeprefix("mab: error: ")
                     raise Unavailable(f"the hub does not start: {reason}", "mab doctor")
                 await asyncio.sleep(0.02)
 

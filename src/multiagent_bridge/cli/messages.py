@@ -79,9 +79,7 @@ def check(
             claim, step = hub.ids.claim(), min(left, hub.limits.wait_seconds_max)
             printed = False
             try:
-                mail = await hub.messages.check(
-                    me, given, claim, step, limit, None, not keep, history, None, query
-                )
+                mail = await hub.messages.check(me, given, claim, step, limit, None, not keep, history, None, query)
                 left -= step
                 if mail.letters or left <= 0:
                     _print(mail.fields(), as_json)

@@ -44,7 +44,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "revoke": Listed("conversations", "End the tokens, invites and bindings of a session, or of all."),
         "extend": Listed("conversations", "Let a conversation live longer, also one that has expired."),
         "cleanup": Listed("conversations", "Erase expired conversations with their messages and keys."),
-        "export": Listed("archives", "Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."),
+        "export": Listed(
+            "archives", "Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."
+        ),
         "import": Listed("archives", "Open a new conversation from an archive, with new tokens and invites."),
     },
     "Messages": {

@@ -81,11 +81,18 @@ _IN_CODE = (
     RuleLine("named-secret", "SECRET_REDACTED", "a judged value after a secret's, token's or key's name"),
     RuleLine("named-key", "API_KEY_REDACTED", "a random value after a bare `key`"),
     RuleLine("curl-user", "PASSWORD_REDACTED", "user:password of curl -u"),
+    RuleLine(
+        "password-flag", "PASSWORD_REDACTED", "sshpass -p, docker login -p, mysql -p, redis-cli -a, ldapsearch -w"
+    ),
     RuleLine("credential-call", "PASSWORD_REDACTED", "the password given to a credential constructor"),
     RuleLine("kubernetes-secret", "SECRET_REDACTED", "data of a Kubernetes Secret manifest"),
     RuleLine("neighbour", "SECRET_REDACTED", "a random value beside the name of a service or of a secret"),
+    RuleLine("repeated", "SECRET_REDACTED", "a value named elsewhere in the same text"),
     RuleLine("seen", "SECRET_REDACTED", "a secret this conversation has seen, whole, in part or encoded"),
 )
+
+
+REPEATED_AT_MOST = 32  # different values of one text that are looked for again
 
 
 class Redactor:
@@ -153,6 +160,8 @@ class Redactor:
             spans += memory.find(plain, budget)
             spans += find_completed(plain, memory.begun, self._table, budget)
         spans = settled(plain, spans)
+        if again := repeats(plain, spans, budget):
+            spans = settled(plain, [*spans, *again])
         if memory is not None:
             memory.remember(plain, spans)
             memory.note_begun(cut_short(plain, layout(plain, bytes_of).chunks, self._table, spans))
@@ -208,6 +217,26 @@ class Redactor:
             if found := self._plain(plain, budget):
                 out.append(Span(start, end, found[0].kind, f"encoded-{found[0].rule}"))
         return out
+
+
+def repeats(text: str, spans: list[Span], budget: Budget) -> list[Span]:
+    """Further occurrences of values that only their names gave away: `login s3cret! ... password: s3cret!`."""
+    values: dict[str, Span] = {}
+    for span in spans:
+        value = text[span.start : span.end]
+        if span.weight < 3 and 8 <= len(value) <= 256 and value not in values and not value.isalpha():
+            values[value] = span
+    out: list[Span] = []
+    for value, span in list(values.items())[:REPEATED_AT_MOST]:
+        at = text.find(value)
+        while at >= 0:
+            budget.spend()
+            end = at + len(value)
+            alone = not (at and text[at - 1].isalnum()) and not text[end : end + 1].isalnum()
+            if alone and at != span.start:
+                out.append(replace(span, start=at, end=end, rule="repeated"))
+            at = text.find(value, end)
+    return out
 
 
 def settled(text: str, spans: list[Span]) -> list[Span]:

@@ -143,6 +143,10 @@ class Stream:
                     except ValueError:
                         await self._malformed(line)
                         continue
+                    if isinstance(message, types.JSONRPCNotification) and "id" in json.loads(line):
+                        # a request whose id is none: its sender waits for an answer
+                        await self._malformed(line)
+                        continue
                     if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
                         wanted = (message.params or {}).get("requestId")
                         if isinstance(wanted, (str, int)):

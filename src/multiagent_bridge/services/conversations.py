@@ -294,11 +294,19 @@ class Conversations:
                 ticket.conversation = conversation.id
                 facts = {"messages": conversation.messages}
                 await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
-            await tx.invites.sweep(now)
-            await tx.bindings.sweep(now - self._limits.conversation_seconds_max * SECOND, "key:")
+            await self._tidied(tx, now)
             return gone
 
         return await self._gate.own(caller, "conversation.erase", cleaned)
+
+    async def tidy(self, caller: Caller) -> None:
+        """Remove what only takes room: spent invites, full rate buckets, bindings of connections long gone."""
+        await self._gate.own(caller, "conversation.tidy", lambda tx, now, ticket: self._tidied(tx, now))
+
+    async def _tidied(self, tx: Tx, now: int) -> None:
+        await tx.invites.sweep(now)
+        await tx.buckets.sweep(now)
+        await tx.bindings.sweep(now - self._limits.conversation_seconds_max * SECOND, "key:")
 
     async def _invited(self, tx: Tx, session: Session, now: int, expires_at: int) -> str:
         await tx.invites.sweep(now)

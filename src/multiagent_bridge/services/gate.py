@@ -209,6 +209,8 @@ class Gate:
                     outcome = TooFast(
                         "too many failed authentications", f"try again in {seconds} s", retry_after=seconds
                     )
+            # a sentence may repeat a word of the request
+            outcome.sentence = self._journal.safe(outcome.sentence)
             if ticket.authenticated and not ticket.caller.operator:
                 await tx.sessions.heartbeat(ticket.conversation, ticket.session, now)
             await self._journal.refusal(tx, ticket, now, access.conversation_shown(given), outcome)

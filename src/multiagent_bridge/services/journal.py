@@ -88,7 +88,7 @@ class Journal:
                 outcome="refused",
                 code=error.code,
                 latency_us=max(0, self._clock.monotonic() - request.started),
-                facts={"reason": self._safe(error.sentence)},
+                facts={"reason": self.safe(error.sentence)},
             ),
         )
 
@@ -112,7 +112,7 @@ class Journal:
                 action=action,
                 outcome="refused",
                 code=error.code,
-                facts={"reason": self._safe(error.sentence)},
+                facts={"reason": self.safe(error.sentence)},
             )
             await self.append(tx, draft)
 
@@ -131,7 +131,7 @@ class Journal:
                 actor=caller.label,
                 action=action,
                 # a person may have typed anything in the place of an id
-                target=self._safe(target) if target else "",
+                target=self.safe(target) if target else "",
                 facts=_whole(facts or {}),
             )
             return await self.append(tx, draft)
@@ -218,9 +218,10 @@ class Journal:
 
     def _named(self, actor: str) -> str:
         """Sessions and operators are named by us; an agent's name was chosen outside."""
-        return self._safe(actor) if actor.startswith("agent ") else actor
+        return self.safe(actor) if actor.startswith("agent ") else actor
 
-    def _safe(self, sentence: str) -> str:
+    def safe(self, sentence: str) -> str:
+        """A sentence of ours without the secrets that it may repeat of the words it answers."""
         try:
             return self._redaction.text(sentence).text
         except BridgeError:

@@ -189,7 +189,9 @@ class Pump:
         """Answer a request whose hub went away, if nobody has yet. Called under the lock."""
         request = self._in_flight.pop(key, None)
         if request is not None and not self._ended:
-            _write(answers.refusal(request, f"unavailable: the hub stopped during this call ({answers.advice(request)})"))
+            _write(
+                answers.refusal(request, f"unavailable: the hub stopped during this call ({answers.advice(request)})")
+            )
 
     def _give_up(self, failed: Failed) -> None:
         """Tell the client in its own protocol why there is no hub; a client that has not asked yet gets a second to."""

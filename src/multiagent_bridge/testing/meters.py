@@ -73,6 +73,14 @@ async def at_most_three_windows(store: Store, meter: Meter) -> None:
     agree(await charge(store, meter, (), NOW), 0, "no windows, no limit")
 
 
+async def a_bucket_that_is_full_again_can_be_swept(store: Store, meter: Meter) -> None:
+    agree(await spend(store, meter, THREE, NOW, 12), 10, "the budget is spent")
+    agree(await store.write(lambda tx: tx.buckets.sweep(NOW + 60 * SECOND)), 0, "one that still counts stays")
+    agree(await charge(store, meter, THREE, NOW) > 0, True, "and still counts")
+    agree(await store.write(lambda tx: tx.buckets.sweep(NOW + 10 * DAY)), 1, "one that is full again goes")
+    agree(await charge(store, meter, THREE, NOW + 10 * DAY), 0, "which changes nothing")
+
+
 async def racing_acts_never_exceed_the_limit(store: Store, meter: Meter) -> None:
     waits = await together([lambda: charge(store, meter, THREE, NOW)] * 60)
     agree(waits.count(0), 10, "of sixty at once ten are admitted")
@@ -95,6 +103,7 @@ METER_LAWS: tuple[MeterLaw, ...] = (
     a_clock_set_back_does_not_block,
     a_waiter_with_an_old_instant_gains_nothing,
     at_most_three_windows,
+    a_bucket_that_is_full_again_can_be_swept,
     racing_acts_never_exceed_the_limit,
     it_reckons_as_the_arithmetic_does,
 )

@@ -195,6 +195,13 @@ class Buckets:
             table[key] = charged
         return wait
 
+    async def sweep(self, now: int) -> int:
+        table = self._tables.changing().buckets
+        gone = [key for key, stored in table.items() if max(stored) <= now]
+        for key in gone:
+            del table[key]
+        return len(gone)
+
 
 def _missing(noun: str) -> NotFound:
     return NotFound(f"no such {noun}", "mab list shows the conversations, mab show CONV their sessions")

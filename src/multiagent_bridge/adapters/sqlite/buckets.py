@@ -35,3 +35,6 @@ class Buckets:
             return 0
         (stored,) = self._run.rows(_SQL["stored"], {"key": key})
         return rate.charge(stored[: len(windows)], windows, now)[1]
+
+    async def sweep(self, now: int) -> int:
+        return self._run.change(_SQL["sweep"], {"now": now})

@@ -12,5 +12,8 @@ WHERE CASE WHEN t1 > :now + :p1 + :slack THEN :now ELSE max(t1, :now) END + :e1 
   AND CASE WHEN t3 > :now + :p3 + :slack THEN :now ELSE max(t3, :now) END + :e3 - :now <= :p3
 RETURNING key;
 
+-- name: sweep
+DELETE FROM buckets WHERE max(t1, t2, t3) <= :now;
+
 -- name: stored
 SELECT t1, t2, t3 FROM buckets WHERE key = :key;

@@ -10,7 +10,15 @@ import string
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import UUID, is_random, is_reference
-from multiagent_bridge.guard.redaction.names import NOTHING, PASSWORD, SECRET, meaning, words_of
+from multiagent_bridge.guard.redaction.names import (
+    KEY,
+    NOTHING,
+    PASSWORD,
+    SECRET,
+    is_qualified_key,
+    meaning,
+    split_words,
+)
 from multiagent_bridge.guard.redaction.spans import Span
 from multiagent_bridge.guard.redaction.values import Field, Values
 from multiagent_bridge.guard.redaction.words import word_set
@@ -40,11 +48,17 @@ _VALUE_ATTRIBUTE = re.compile(
 )
 _ARGUMENT = re.compile(r"\\?[\"'`][ \t]*,\s{0,20}(?=\\?[\"'`])")
 _DEFAULT = re.compile(r"[\"'][ \t]*\{\s{0,20}(?:[a-z]+[ \t]*=[ \t]*\S{1,40}\s{1,20}){0,3}default[ \t]*=[ \t]*(?=[\"'])")
+_NO_VALUE = frozenset("),;{")
+_CALL_QUOTES = frozenset(('"', "'", " "))
+_BLOCK = re.compile(r"[|>][-+]?\d?[ \t]{0,8}\r?\n[ \t]{1,40}(?=\S)")
+_PAIR = re.compile(r"\(\s{0,4}[\"'][^\"'\n]{1,128}[\"']\s{0,4},\s{0,4}(?=[\"'])")
+_CALLED = re.compile(r"\([ \t]{0,4}(?=[\"'])")
+_SETTERS = frozenset(("set", "with", "change", "reset", "update", "password", "passwd", "passphrase"))
 _TABLE = re.compile(r"[ \t`*]*\|[ \t]*`?(?=[^\s|])")
 _SPACE = re.compile(r"[ \t]{1,4}(?=\S)|\s{0,3}\n\s{0,8}(?=\S)")
 _PROSE = re.compile(
     r"(?:[ \t]+(?:for|of|to|on|in|at)[ \t]+(?:the[ \t]+)?(?:user[ \t]+)?[\"'`]?[\w.@-]{1,40}[\"'`]?(?:[ \t]+[\w.-]{1,20})?)?"
-    r"[ \t]+(?:is|was|will be|should be|has been|must be|set to|changed to|=|to)"
+    r"(?:['\u2019]s|[ \t]+(?:is|was|will be|should be|has been|must be|set to|changed to|=|to))"
     r"(?:[ \t]+(?:now|still|set to|currently|just|changed to))?"
     r"[ \t]*[:=]?[ \t]*(?=\S)",
     re.I,
@@ -86,6 +100,11 @@ def find_assignments(text: str, lower: bytes, budget: Budget) -> list[Span]:
         sense = meaning(text[low:high])
         if sense == NOTHING:
             continue
+        after = text[high : high + 2]
+        if after[:1] in _NO_VALUE or (after[:1] == "(" and (sense != PASSWORD or after[1:] not in _CALL_QUOTES)):
+            continue
+        if sense == KEY and is_qualified_key(text[low:high], text[max(0, low - 16) : low]):
+            sense = SECRET
         for span in _after(values, Field(text[low:high], sense, low, high)):
             out.append(span)
             done = max(done, span.end)
@@ -109,7 +128,17 @@ def _after(values: Values, field: Field) -> list[Span]:
     closed = _CLOSE.match(text, high)
     at = closed.end() if closed else high
     if operator := (_TYPED.match(text, high) or _OPERATOR.match(text, at)):
-        return values.judged(operator.end(), field, _is_strong(text, field, operator))
+        start = operator.end()
+        if operator[0] == ":" and "arn:" in text[max(0, low - 90) : low]:
+            return []  # an Amazon resource name tells where a secret is
+        first = text[start : start + 1]
+        if first in ("|", ">") and (block := _BLOCK.match(text, start)):
+            return values.judged(block.end(), field, True)
+        if first == "(" and field.sense != NOTHING and (pair := _PAIR.match(text, start)):
+            return values.judged(pair.end(), Field(field.name, PASSWORD, low, high), True)
+        return values.judged(start, field, _is_strong(text, field, operator))
+    if field.sense == PASSWORD and text.startswith("(", high) and (call := _CALLED.match(text, high)):
+        return values.judged(call.end(), field, True) if split_words(field.name)[0] in _SETTERS else []
     before = text[low - 1] if low else ""
     if text.startswith(">", high) or (before == "<" and text.startswith(" ", high)):
         tag = _TAG.match(text, high) if before == "<" else None
@@ -118,7 +147,11 @@ def _after(values: Values, field: Field) -> list[Span]:
         return values.judged(place.end(), field, True)
     if text[max(0, low - 2) : low].strip("\"'`\\ ") == "(" and (argument := _ARGUMENT.match(text, high)):
         return values.judged(argument.end(), field, field.name.isupper() or field.sense == PASSWORD)
-    if "|" in text[max(0, low - 4) : low] and (cell := _TABLE.match(text, high)):
+    if (
+        text[max(0, low - 4) : low].rstrip(" `*").endswith("|")
+        and text[low - 1] != "|"
+        and (cell := _TABLE.match(text, high))
+    ):
         return values.judged(cell.end(), field, True)
     if (before == "-" or field.name.startswith("-")) and (flag := _SPACE.match(text, high)):
         return values.judged(flag.end(), field, True)
@@ -150,9 +183,11 @@ def _is_strong(text: str, field: Field, operator: re.Match[str]) -> bool:
 def _password_prose(values: Values, field: Field) -> list[Span]:
     text, low = values.text, field.low
     if prose := _PROSE.match(text, field.high):
+        if field.name.lower() == "pass" and prose[0].strip().endswith("to"):
+            return []  # "to pass to zlib"
         return values.judged(prose.end(), field, False)
     spaced = _SPACE.match(text, field.high)
-    if not spaced:
+    if not spaced or "\n" in spaced[0]:
         return []
     at = spaced.end()
     if text[at] in "\"'" and (field.name.isupper() or field.name.lower() == "password"):
@@ -174,7 +209,7 @@ def _secret_prose(values: Values, field: Field) -> list[Span]:
         found = values.judged(prose.end(), field, False)
         return [span for span in found if is_random(text[span.start : span.end][:512], 10)]
     spaced = _SPACE.match(text, field.high)
-    if not spaced or words_of(field.name)[-1] not in _SPACED:
+    if not spaced or split_words(field.name)[-1] not in _SPACED:
         return []
     at = spaced.end()
     if not text[at].isalnum() or "\n" in text[at - 2 : at]:

@@ -26,7 +26,8 @@ _WORDS_KEPT = word_set(
     "must may might see use used using via per was were did does do done ok okay pass fail "
 )
 _TEMPLATE = re.compile(
-    r"^(?:\$\{|\$\(|\$[A-Za-z_]|\{\{|\{%|<[A-Za-z_/ $!.-]+>|%\(|%[A-Z_a-z]+%|#\{|@\{|\[\[|\(\(|\{[A-Za-z_][\w.\[\]'\"]*\}|"
+    r"^(?:\.?\$\{|\.\$|\$\(|\$[A-Za-z_]|\{\{|\{%|<[A-Za-z_/ $!.-]+>|%\(|%[A-Z_a-z]+%|#\{|@\{|\[\[|\(\(|\{[A-Za-z_][\w.\[\]'\"]*\}"
+    r"|"
     r"__[A-Za-z_]+__|:[A-Za-z_]+$|!(?:Ref|Sub|GetAtt|secret|vault|env|ENV)\b|env[:.]|ENV\[|os\.|process\.env|secrets?\.|vars?\.|vault:|op://|ref\+|"
     r"ssm:|arn:aws|\*{3,}|x{3,}|X{3,}|\.{3}|-{3,}|_{3,}|•+|…|\?{2,}|#{3,}|<redacted|\[redacted|\[REDACTED|\[hidden|\[filtered|\[FILTERED)"
 )
@@ -47,6 +48,9 @@ _PASSWORD_SAMPLE = re.compile(
     r"^(?:my|the|any|some|fake|test|sample|mock|db|user|smtp|new|old|admin|root)?[_-]?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)s?[_-]?\d{0,2}$|"
     r"(?:password|secret)[_-]?(?:here|goes|value)"
 )
+_ALGORITHM = re.compile(r"^(?i:rsa|dsa|ec|ed25519|aes|hmac|sha|hs|rs|es)[:_-]?\d{0,5}(?:[_-][A-Za-z0-9]{2,8})?$")
+_CONSTANT = re.compile(r"^[A-Z]+(?:_[A-Z]+)+$")
+_CAMEL = re.compile(r"^[a-z]{2,}(?:[A-Z][a-z]+)+$")
 _HEX = frozenset(string.hexdigits)
 _NUMBER = re.compile(r"^0x[0-9a-fA-F]{1,16}$|^[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?[a-zA-Z%]{0,2}$")
 _VERSION_OR_DATE = re.compile(r"^v?\d+(?:[.\-/:T]\d+)+[\w.+:-]{0,12}$")
@@ -106,6 +110,8 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
     low = value.lower()
     if low in _WORDS_KEPT or is_reference(value) or low.strip("\"'`.,:!?") in _WORDS_KEPT:
         return False
+    if meaning != PASSWORD and length >= 8 and max(map(value.count, set(value[:64]))) * 10 > length * 6:
+        return False
     if is_random(value, 20):
         pass
     elif meaning == PASSWORD:
@@ -117,7 +123,7 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
         if meaning == PASSWORD:
             return value.isdigit() and length >= 5 and (quoted or strong)
         return meaning == SECRET and value.isdigit() and length >= 20 and len(set(value)) >= 6
-    if _CRYPT.match(value):
+    if _CRYPT.match(value) or _ALGORITHM.match(value):
         return False
     if meaning == PASSWORD:
         return _password(value, quoted, strong)
@@ -147,8 +153,12 @@ def _password(value: str, quoted: bool, strong: bool) -> bool:
         if value[:1] in "<{[(" and value[-1:] in ">}])":
             return False
         return not (not quoted and not strong and value[-1:] in ",;" and looks_like_language(value[:-1]) and not digits)
-    if quoted or strong:
+    if _CONSTANT.match(value) and looks_like_language(value):
+        return False
+    if quoted:
         return True
+    if strong:
+        return not (_CAMEL.match(value) and looks_like_language(value))
     mixed = not (value.islower() or value.isupper() or value.istitle())
     if mixed and _IDENTIFIER.match(value):
         return not looks_like_language(value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
 from multiagent_bridge.guard.redaction.words import word_set
 
+_REMEMBERED = 40
+_NAMES_AT_MOST = 4_096
+_KNOWN: dict[str, str] = {}
 PASSWORD, SECRET, KEY, NOTHING = "password", "secret", "key", ""
 
 # Words of names, split at case changes, digits and punctuation.
@@ -21,16 +23,16 @@ _PASSWORD_WORDS = word_set(
 )
 _PASSWORD_LIKE = re.compile(r"p[a]{1,2}s{1,2}w[ao]?r?s?d|passphrase|passw(?:or)?t|passcode")
 _SECRET_WORDS = word_set(
-    "secret secrets token tokens apikey apikeys secretkey accesskey authkey privatekey accesstoken authtoken "
+    "sig secret secrets token tokens apikey apikeys secretkey accesskey authkey privatekey accesstoken authtoken "
     "apitoken credential credentials creds cred clientsecret secrettoken jwt bearer webhooksecret appsecret "
-    "apisecret signature secretaccesskey sessionkey masterkey signingkey encryptionkey accountkey subscriptionkey "
+    "apisecret secretaccesskey sessionkey masterkey signingkey encryptionkey accountkey subscriptionkey "
     "nkey otp totp mnemonic sharedaccesskey sas refreshtoken idtoken usertoken bottoken auth authtok oauth "
     "session sessionid cookie authorization apitokens authtokens pat salt nonce passkey "
 )
 _KEY_QUALIFIERS = word_set(
     "api access secret private auth encryption signing account subscription master session app application client "
     "consumer service server shared license licence project ingest ingestion write admin user customer hmac jwt "
-    "cookie crypt crypto encrypt decryption storage deploy integration publishable public sdk rest master primary "
+    "cookie crypt crypto encrypt decryption storage deploy integration publishable sdk rest master primary "
     "secondary root host device function functions csrf flask django rails seed unseal recovery unlock developer "
     "dev prod search registration gateway routing connection broker webhook management site read security "
     "activation instance ssh gpg token env provision provisioning data "
@@ -49,6 +51,7 @@ _ABOUT = word_set(
     "settings options option params param exists present valid verified check audience issuer subject verifier "
     "extractor parser bucket ring chain pair space board stroke stone word frame "
 )
+_OTHER_PASSES = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass", "onepass"))
 _NEUTRAL = word_set(
     "value val string default raw plain base64 b64 env prod dev staging live production local old new current "
     "main primary secondary my the text content one two a b c hex bytes data "
@@ -60,26 +63,31 @@ def split_words(text: str) -> list[str]:
     return [word.lower() for word in _SPLIT.findall(text)]
 
 
-@lru_cache(maxsize=2048)
-def words_of(name: str) -> tuple[str, ...]:
-    """The words of a field name in small letters: `AWS_SECRET_ACCESS_KEY` and `awsSecretAccessKey` are the same."""
-    return tuple(split_words(name[-80:]))
-
-
-@lru_cache(maxsize=2048)
 def meaning(name: str) -> str:
     """PASSWORD, SECRET, KEY (a bare `key`: only a random value counts) or NOTHING."""
-    words = list(words_of(name))
+    known = _KNOWN.get(name)
+    if known is None:
+        known = _meaning(name)
+        # A long name or one with digits may be a piece of a secret, which nothing may keep.
+        if len(name) <= _REMEMBERED and name.replace("_", "").isalpha() and len(_KNOWN) < _NAMES_AT_MOST:
+            _KNOWN[name] = known
+    return known
+
+
+def _meaning(name: str) -> str:
+    words = split_words(name[-80:])
     while len(words) > 1 and words[-1] in _NEUTRAL:
         words.pop()
-    if not words or words[-1] in _ABOUT:
-        return NOTHING
-    last = words[-1]
+    if not name.isascii() and name.lower() in _PASSWORD_WORDS:
+        return PASSWORD
+    last = words[-1] if words else ""
     before = words[-2] if len(words) > 1 else ""
+    if before == "pass" and last in ("phrase", "word", "code"):
+        return PASSWORD
+    if not words or last in _ABOUT:
+        return NOTHING
     if last in _PASSWORD_WORDS or _PASSWORD_LIKE.search(last):
         return PASSWORD if not (last == "pass" and before in ("by", "sub", "first", "second", "render")) else NOTHING
-    if last in ("phrase", "word", "code") and before == "pass":
-        return PASSWORD
     if last in ("key", "keys"):
         if before in (
             "encrypted",
@@ -96,6 +104,8 @@ def meaning(name: str) -> str:
         return (
             SECRET if before in _KEY_QUALIFIERS or any(word in VENDORS or word in ORDINARY for word in words) else KEY
         )
+    if last == "signature" and before in ("oauth", "amz", "goog", "access", "request"):
+        return SECRET
     if last == "sid":
         return KEY if before in ("", "session", "connect") else NOTHING
     if last in ("private", "access") and len(words) > 1 and any(word in VENDORS for word in words):
@@ -106,16 +116,24 @@ def meaning(name: str) -> str:
         if last.endswith(("monkey", "turkey", "hockey", "whiskey", "jockey", "keykey")):
             return NOTHING
         return PASSWORD if last.endswith(("password", "passwd")) else SECRET
+    if last.endswith("pass") and len(last) > 5 and last not in _OTHER_PASSES:
+        return PASSWORD
     if any(word in ("secret", "token", "password", "passwd", "apikey") for word in words[:-1]) and len(words) <= 4:
         return KEY
     return NOTHING
+
+
+def is_qualified_key(name: str, before: str) -> bool:
+    """True for the bare word `key` behind a word that makes it secret: "Access Key", "consumer key"."""
+    words = before.split()
+    return name.lower() in ("key", "keys") and bool(words) and words[-1].lower().strip("\"'`*_(") in _KEY_QUALIFIERS
 
 
 def kind_of(name: str, sense: str) -> str:
     """The placeholder of a named value: SPEC's names for what SPEC names."""
     if sense == PASSWORD:
         return "PASSWORD"
-    words = words_of(name)
+    words = split_words(name)
     joined = "".join(words)
     if "aws" in words:
         return "AWS_KEY"

@@ -86,7 +86,7 @@ def _beside(head: str) -> int:
         return 0
     line = tail.rfind("\n")
     words = split_words(tail[max(line + 1, len(tail) - 48) :])[-5:]
-    if not words or words[-1] in _OTHER or "public" in words or "---" in gap or "pub" in words:
+    if not words or words[-1] in _OTHER or "encrypted" in words or "public" in words or "---" in gap or "pub" in words:
         return 0
     field = any(word in _FIELD or word.endswith(("token", "secret", "apikey", "password")) for word in words[-3:])
     names = _names(words)

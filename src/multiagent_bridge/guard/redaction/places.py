@@ -23,6 +23,15 @@ _SECURE = re.compile(
     r"(?:\\?\"([^\"\\\n]{3,256})\\?\"|'([^'\n]{3,256})'|([^\s\"'$()-][^\s\"'()]{4,256}))"
 )
 _USERPWD = re.compile(r"(?i:userpwd)[\"']?\s{0,4}[,=>]{1,2}\s{0,4}[\"'][^\"':\n]{0,128}:([^\"'\n]{3,256})[\"']")
+_IDENTIFIED = re.compile(
+    r"(?i:identified\s{1,8}(?:with\s{1,8}\S{1,64}\s{1,8})?by\s{1,8}(?:password\s{1,8})?)(?:'([^'\n]{3,256})'|\"([^\"\n]{3,256})\")"
+)
+# Flags that carry a password although they do not say so, by the programs that have them.
+_FLAG = re.compile(r" -(?:p|a|w|P)(?P<gap>[ \t]{1,4}|=)?(?P<quote>[\"']?)(?P<value>[^\s\"'<>|&;]{3,256})")
+_PROGRAM = re.compile(
+    r"\b(?:(?P<spaced>sshpass|(?:docker|podman|oc|az|buildah|helm registry|nerdctl) +login|redis-cli"
+    r"|ldap(?:search|modify|add|delete|whoami|passwd))|(?P<glued>mysql\w*|mariadb\w*|7z|sshpass|redis-cli))\b"
+)
 _MANIFEST = re.compile(r"kind[\"']?\s?:\s?[\"']?secret\b", re.I)
 _DATA = re.compile(r"^([ \t]*)[\"']?(?:data|stringData)[\"']?[ \t]*:[ \t]*\r?$", re.M)
 _ENTRY = re.compile(r"([ \t]+)[\"']?[\w.\-/]{1,253}[\"']?[ \t]*:[ \t]*[\"']?([^\s\"'|>&*{\[#][^\r\n\"'#]{2,8192})")
@@ -33,7 +42,9 @@ def find_places(text: str, lower: bytes, budget: Budget) -> list[Span]:
     out: list[Span] = []
     if lower.find(b"curl") >= 0:
         out += _curl(text, lower, budget)
+    out += _flags(text, lower, budget)
     for marker, pattern in (
+        (b"identified", _IDENTIFIED),
         (b"credential", _CONSTRUCTED),
         (b"basicauth", _CONSTRUCTED),
         (b"securestring", _SECURE),
@@ -66,6 +77,26 @@ def _curl(text: str, lower: bytes, budget: Budget) -> list[Span]:
                 if is_secret_value(value, PASSWORD, True, True) and "$" not in text[found.start() : found.end()]:
                     out.append(Span(*found.span(part), "PASSWORD", "curl-user", 1))
             at = lower.find(flag, at + len(flag))
+    return out
+
+
+def _flags(text: str, lower: bytes, budget: Budget) -> list[Span]:
+    out: list[Span] = []
+    for flag in (b" -p", b" -a", b" -w"):
+        at = lower.find(flag)
+        while at >= 0:
+            budget.spend()
+            found = _FLAG.match(text, at)
+            after = at + len(flag)
+            if found and (program := _PROGRAM.search(text, max(0, text.rfind("\n", max(0, at - 200), at)), at)):
+                wanted = "spaced" if found["gap"] else "glued"
+                value = found["value"]
+                if (program[wanted] or program[0] in ("sshpass", "redis-cli")) and is_secret_value(
+                    value, PASSWORD, True, True
+                ):
+                    out.append(Span(*found.span("value"), "PASSWORD", "password-flag", 1))
+                    after = found.end()
+            at = lower.find(flag, after)
     return out
 
 

@@ -14,7 +14,7 @@ KEY_AT_LEAST = 16  # a bare `key` holds many things; only long random values cou
 JUDGED = 512  # characters of a value that the judge looks at; what is longer is decided by its beginning
 _OPEN = re.compile(
     r"(?:(?:new[ \t]+)?(?:String|\[\]byte|Secret|SecretStr|SecretString|quote|unquote|str|NewSecret|Buffer\.from)\()?"
-    r"[@$]?(?:[bBrRuUfF]{1,2})?(?P<quote>(?:\\{0,7}(?:\"{3}|'{3}|[\"'`]))|&quot;|&#39;)"
+    r"[@$]?(?:[bBrRuUfF]{1,2})?(?P<quote>(?:\\{0,7}(?:\"{3}|'{3}|`{2,3}|[\"'`]))|&quot;|&#39;)"
 )
 _RUN = re.compile(r"[^\s\"'`<>\\,;]*")
 _ENTITY = re.compile(r"&(?:quot|lt|gt|#39);")
