@@ -43,7 +43,8 @@ this page is refused. A rate is a list of `[count, seconds]`, all of which hold;
 Made from `config.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
-never the hub that other projects use too.
+never the hub that other projects use too. It may not say `home`, `store` or `master_key`: a repository that you cloned does not
+choose where your conversations and keys lie.
 
 ```toml
 [limits]

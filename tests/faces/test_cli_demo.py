@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,13 @@ def left_behind(place: Path) -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture
-def temporary(terminal: Terminal) -> Path:
+def temporary(terminal: Terminal) -> Iterator[Path]:
     """Where this test's demo keeps its directory: short, since sockets lie in it."""
     made = Path(tempfile.mkdtemp(prefix="mab-"))
     known = terminal.variables() | {"TMPDIR": str(made)}
     terminal.variables = lambda: known  # type: ignore[method-assign]
-    return made
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def test_the_whole_story_is_told_in_plain_text_off_a_terminal(terminal: Terminal, temporary: Path) -> None:

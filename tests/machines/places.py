@@ -7,11 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,9 @@ class Place:
             return True
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
-        """Every entry of the journal, in order."""
-        found: list[Mapping[str, Any]] = json.loads(self.mab("audit", "-", "100000", "--json").stdout)
-        return found
+        """Every entry of the journal, in order, as it lies in the store."""
+        with closing(sqlite3.connect(f"file:{self.home / 'bridge.db'}?mode=ro", uri=True)) as store:
+            return [json.loads(line) for (line,) in store.execute("SELECT line FROM journal ORDER BY seq")]
 
     def verified(self) -> None:
         """The journal verifies."""

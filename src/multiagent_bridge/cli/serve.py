@@ -175,7 +175,7 @@ async def _standalone(name: str | None) -> int:
             await refuse(reader, writer, failed)
             raise
         telemetry.start(None, settings.hub.log_level, hub.redaction.text)
-        await Stream(build(hub), hub, caller, reader, writer).serve()
+        await Stream(build(hub), hub, caller, reader, writer, relayed=False).serve()
     return 0
 
 

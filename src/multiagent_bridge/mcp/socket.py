@@ -125,6 +125,8 @@ class SocketFace:
             if hello.get("verb") == "retire":
                 self._asked_to_retire(hello)
                 caller = None
+            elif hello.get("verb") == "ping":
+                caller = None
             else:
                 caller = _caller(hello, peer)
         except (BridgeError, TimeoutError) as error:

@@ -83,13 +83,19 @@ class Stream:
     """Serves one client until it leaves. Every line is answered, whatever is in it."""
 
     def __init__(
-        self, server: Server[Any], hub: Hub, caller: Caller, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        server: Server[Any],
+        hub: Hub,
+        caller: Caller,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        relayed: bool = True,
     ) -> None:
         self._server = server
         self._hub = hub
         self._reader = reader
         self._writer = writer
-        self._connection = Connection(hub, caller)
+        self._connection = Connection(hub, caller, relayed)
         self._caller = caller
         self._asked: set[str | int] = set()
         self._held = False

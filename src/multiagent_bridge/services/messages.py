@@ -20,7 +20,7 @@ from multiagent_bridge.services.redaction import Redaction
 
 Progress = Callable[[float], Awaitable[None]]
 
-TICK_SECONDS = 5.0
+TICK_SECONDS = 10.0
 """How often a waiting call shows progress: clients' idle timers start again at each (notes/mcp: every 5 to 10 s)."""
 
 SCAN = 64

@@ -99,7 +99,7 @@ class HubProcess:
     def answers(self) -> bool:
         """Whether the hub still greets: it may be stopped, or stuck."""
         try:
-            connection, _ = self._greeted({})
+            connection, _ = self._greeted({"verb": "ping"})
         except (OSError, Failed):
             return False
         connection.close()

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MUTE_SECONDS = 15.0
+MUTE_SECONDS = 20.0
 """After so long without a word from the hub, while a call is in flight, it is asked whether it is still there."""
 
 FINISH_SECONDS = 1.0
@@ -95,8 +95,11 @@ class Pump:
             elif request is not None and request.get("method") == "notifications/initialized":
                 self._initialized = line
             elif request is not None and request.get("method") == "notifications/cancelled":
-                # a cancelled request is never answered
-                self._in_flight.pop(_cancelled(request), None)
+                if self._in_flight.pop(_cancelled(request), None) is None:
+                    # its answer was passed on before: some clients cancel every call they are done with
+                    return
+            # from here on it is this thread's to hand over, and nobody else's
+            self._handing = key
             while True:
                 while self._connection is None:
                     self._lock.wait()

@@ -65,7 +65,7 @@ _PROSE = re.compile(
 )
 _VERSION = re.compile(r"v?\d+\.\d+")
 _SPACED = word_set("key keys secret secrets token tokens private access pat credential credentials")
-_LINE_START = frozenset(" \t-+>*#|/;\"'$")
+_LINE_START = " \t-+>*#|/;\"'$"
 
 
 def keyed_hits(text: str, lower: bytes) -> list[int]:
@@ -136,7 +136,7 @@ def _after(values: Values, field: Field) -> list[Span]:
             return values.judged(block.end(), field, True)
         if first == "(" and field.sense != NOTHING and (pair := _PAIR.match(text, start)):
             return values.judged(pair.end(), Field(field.name, PASSWORD, low, high), True)
-        return values.judged(start, field, _is_strong(text, field, operator))
+        return values.judged(start, field, field.sense != KEY and _is_strong(text, field, operator))
     if field.sense == PASSWORD and text.startswith("(", high) and (call := _CALLED.match(text, high)):
         return values.judged(call.end(), field, True) if split_words(field.name)[0] in _SETTERS else []
     before = text[low - 1] if low else ""
@@ -169,7 +169,7 @@ def _is_strong(text: str, field: Field, operator: re.Match[str]) -> bool:
         return True
     line = text.rfind("\n", max(0, low - 24), low)
     prefix = text[line + 1 : low] if line >= 0 else text[:low] if low <= 24 else "?"
-    if not all(c in _LINE_START for c in prefix):
+    if prefix.strip(_LINE_START):
         return False
     if sign == "=":
         return True

@@ -40,9 +40,10 @@ _ENTRY = re.compile(r"([ \t]+)[\"']?[\w.\-/]{1,253}[\"']?[ \t]*:[ \t]*[\"']?([^\
 def find_places(text: str, lower: bytes, budget: Budget) -> list[Span]:
     """Credentials told by the place they stand in."""
     out: list[Span] = []
-    if lower.find(b"curl") >= 0:
-        out += _curl(text, lower, budget)
-    out += _flags(text, lower, budget)
+    if lower.find(b" -") >= 0:
+        out += _flags(text, lower, budget)
+        if lower.find(b"curl") >= 0:
+            out += _curl(text, lower, budget)
     for marker, pattern in (
         (b"identified", _IDENTIFIED),
         (b"credential", _CONSTRUCTED),

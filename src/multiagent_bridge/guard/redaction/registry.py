@@ -42,7 +42,6 @@ class SeenSecrets:
 
     def remember(self, text: str, spans: list[Span]) -> None:
         """Add the findings of a text. Values below six characters and placeholders are left out."""
-        changed = False
         for span in spans:
             value = text[span.start : span.end].strip()
             if not SHORTEST <= len(value) <= LONGEST or PLACEHOLDER_MARK in value:
@@ -51,11 +50,32 @@ class SeenSecrets:
                 self._secrets.move_to_end(value)
                 continue
             self._secrets[value] = span.kind
-            changed = True
+            for form in _forms(value):
+                self._add(form, span.kind)
         while len(self._secrets) > self._capacity:
-            self._secrets.popitem(last=False)
-        if changed:
-            self._index()
+            forgotten, _ = self._secrets.popitem(last=False)
+            for form in _forms(forgotten):
+                self._drop(form)
+
+    def _add(self, needle: str, kind: str) -> None:
+        if needle in self._needles:
+            return
+        self._needles[needle] = kind
+        if len(needle) < _SAMPLED:
+            self._short[needle] = kind
+            return
+        for at in range(len(needle) - _GRAM + 1):
+            self._grams.setdefault(needle[at : at + _GRAM], []).append((needle, at))
+
+    def _drop(self, needle: str) -> None:
+        if self._needles.pop(needle, None) is None or self._short.pop(needle, None) is not None:
+            return
+        for at in range(len(needle) - _GRAM + 1):
+            gram = needle[at : at + _GRAM]
+            if left := [place for place in self._grams.get(gram, ()) if place[0] != needle]:
+                self._grams[gram] = left
+            else:
+                self._grams.pop(gram, None)
 
     @property
     def begun(self) -> list[str]:
@@ -65,20 +85,6 @@ class SeenSecrets:
     def note_begun(self, beginnings: list[str]) -> None:
         """Remember tokens that a message broke off, a few of the latest."""
         self._begun = [*self._begun, *beginnings][-BEGUN_AT_MOST:]
-
-    def _index(self) -> None:
-        self._needles = {}
-        for value, kind in self._secrets.items():
-            for form in _forms(value):
-                self._needles.setdefault(form, kind)
-        self._grams = {}
-        self._short = {}
-        for needle, kind in self._needles.items():
-            if len(needle) < _SAMPLED:
-                self._short[needle] = kind
-                continue
-            for at in range(len(needle) - _GRAM + 1):
-                self._grams.setdefault(needle[at : at + _GRAM], []).append((needle, at))
 
     def find(self, text: str, budget: Budget) -> list[Span]:
         """Known secrets, their encodings, and parts of at least half of one (12 characters or more)."""
