@@ -7,6 +7,9 @@ from dataclasses import dataclass
 ACTION_TYPES = ("question", "info", "proposal", "blocked", "complete", "task_assignment", "status_update")
 DEFAULT_ACTION_TYPE = "info"
 
+BIGGEST_ID = 2**53 - 1
+"""Ids stay whole numbers in every JSON reader."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -14,13 +14,13 @@ from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation, Invite
 from multiagent_bridge.model.journal import iso_to_microseconds, microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
-from multiagent_bridge.model.messages import ACTION_TYPES, Delivery, Message
+from multiagent_bridge.model.messages import ACTION_TYPES, BIGGEST_ID, Delivery, Message
 from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Ids, Keys, Tx
 from multiagent_bridge.services.conversations import Conversations, Created, normal_code
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import Journal
-from multiagent_bridge.services.messages import BIGGEST_ID, Messages
+from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.redaction import Redaction
 
 FORMAT = 1

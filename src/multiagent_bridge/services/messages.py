@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
-from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Tampered, Unavailable
-from multiagent_bridge.guard import text
+from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Tampered, Unavailable
+from multiagent_bridge.guard import messages as guard
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.mail import Asked, Letter, Mail, Outgoing, Sent, Words
-from multiagent_bridge.model.messages import ACTION_TYPES, DEFAULT_ACTION_TYPE, Delivery, Message
+from multiagent_bridge.model.messages import DEFAULT_ACTION_TYPE, Delivery, Message
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.ports import Bell, Clock, Keys, Store, Tx
 from multiagent_bridge.services.gate import Gate, Standing, Ticket
@@ -25,8 +26,6 @@ TICK_SECONDS = 10.0
 
 SCAN = 64
 """Messages decrypted in one transaction while searching: at most some 20 MB in memory."""
-
-BIGGEST_ID = 2**53 - 1
 
 
 def inbox(conversation_id: str, session_id: str) -> str:
@@ -72,17 +71,17 @@ class Messages:
         Conflict (the idempotency key stands for another message), Unavailable.
         """
         try:
-            words = self._words(message, action_type, files_involved, to, reply_to, idempotency_key)
+            words = guard.words(self._limits, message, action_type, files_involved, to, reply_to, idempotency_key)
         except BridgeError as refusal:
             raise await self._gate.refuse(caller, given, "message.send", refusal) from refusal
 
         async def stored(me: Standing) -> tuple[str, Sent]:
             mine = me.conversation.id
-            recipients = chosen(words.to, me.session, me.sessions)
+            recipients = guard.chosen(words.to, me.session, me.sessions)
             out = self._redacted(mine, words)
             if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
                 return mine, await self._again(me, before, out)
-            self._within_quota(me.conversation, len(out.body))
+            guard.within_quota(self._limits, me.conversation, len(out.body))
             if out.reply_to is not None and await me.tx.messages.get(mine, out.reply_to) is None:
                 raise Invalid(f"there is no message {out.reply_to} to reply to", "leave reply_to out")
             sent = await self._added(me, out, recipients)
@@ -121,7 +120,9 @@ class Messages:
         and `release` it in every other case, cancellation included. Raises Invalid, NotAllowed, Refused, TooFast, Unavailable.
         """
         try:
-            asked = self._asked(wait_seconds, limit, ack_through, auto_ack, history, before, query)
+            asked = guard.asked(self._limits, wait_seconds, limit, ack_through, auto_ack, history, before, query)
+            if asked.query is not None:
+                asked = replace(asked, query=self._redaction.text(asked.query).text)
         except BridgeError as refusal:
             raise await self._gate.refuse(caller, given, "message.check", refusal) from refusal
         conversation = ""
@@ -193,7 +194,7 @@ class Messages:
         else:
             stale = me.now - self._limits.claim_seconds * SECOND
             found = await me.tx.messages.unread(mine, reader, asked.limit, stale)
-        found = fitting(found, self._limits.page_characters, newest=asked.history)
+        found = guard.fitting(found, self._limits.page_characters, newest=asked.history)
         if not found:
             return Mail((), unread, mine, reader)
         letters = self._opened(me.conversation, me.sessions, found)
@@ -218,7 +219,7 @@ class Messages:
             me = await self._gate.standing(tx, caller, here, self._clock.now())
             page = await tx.messages.received(me.conversation.id, me.session.id, before, SCAN)
             letters = self._opened(me.conversation, me.sessions, page)
-            return (page[-1].id if len(page) == SCAN else None), [x for x in letters if mentions(x, words)]
+            return (page[-1].id if len(page) == SCAN else None), [x for x in letters if guard.mentions(x, words)]
 
         while len(hits) < asked.limit:
             before, found = await self._store.read(scanned)
@@ -325,13 +326,6 @@ class Messages:
         recipients = [d.recipient for d in await me.tx.messages.deliveries(me.conversation.id, before.id)]
         return Sent(before.id, recipients, out.redactions, me.session.unread)
 
-    def _within_quota(self, conversation: Conversation, size: int) -> None:
-        most, room = self._limits.conversation_messages, self._limits.conversation_bytes
-        if conversation.messages >= most:
-            raise Refused(f"the conversation is full: {most:,} messages", "open a new one with create_conversation")
-        if conversation.bytes + size > room:
-            raise Refused(f"the conversation is full: {room:,} bytes", "open a new one with create_conversation")
-
     def _redacted(self, conversation_id: str, words: Words) -> Outgoing:
         """The words as they may be stored. Only those of an admitted session get this far."""
         body = self._redaction.said(conversation_id, words.message)
@@ -342,102 +336,3 @@ class Messages:
         # only a digest is stored: a key may be made of anything, and two that differ must stay two
         key = None if words.key is None else self._keys.digest(f"idempotency key {conversation_id} {words.key}")
         return Outgoing(sealed, list(kinds), words.action_type, words.reply_to, key)
-
-    def _words(
-        self, message: object, action_type: object, files_involved: object, to: object, reply_to: object, key: object
-    ) -> Words:
-        limits = self._limits
-        # counted before anything looks at what is in them: a list may have a million entries
-        names, recipients = listed(files_involved), listed(to)
-        if len(names) > limits.files:
-            raise Invalid(f"{len(names)} files are too many", f"at most {limits.files}")
-        if len(recipients) > limits.sessions:
-            raise Invalid(f"{len(recipients)} recipients are too many", f"at most {limits.sessions}")
-        files = [text.line("a file name", name, 1, limits.file_characters) for name in names]
-        return Words(
-            message=text.body("the message", message, limits.message_characters),
-            files=files,
-            action_type=text.choice("action_type", action_type or DEFAULT_ACTION_TYPE, ACTION_TYPES),
-            to=[text.line("to", name, 1, limits.role_max) for name in recipients],
-            reply_to=None if reply_to is None else text.whole("reply_to", reply_to, 1, BIGGEST_ID),
-            key=None if key is None else text.line("idempotency_key", key, 1, limits.key_characters),
-        )
-
-    def _query(self, query: object) -> str:
-        return self._redaction.text(text.line("query", query, 1, self._limits.query_characters)).text
-
-    def _asked(
-        self,
-        wait_seconds: object,
-        limit: object,
-        ack_through: object,
-        auto_ack: object,
-        history: object,
-        before: object,
-        query: object,
-    ) -> Asked:
-        limits = self._limits
-        if isinstance(wait_seconds, bool) or not isinstance(wait_seconds, (int, float)):
-            raise Invalid("wait_seconds must be a number", f"0 to {limits.wait_seconds_max}")
-        if not 0 <= wait_seconds <= limits.wait_seconds_max:
-            raise Invalid(f"wait_seconds must be 0 to {limits.wait_seconds_max}", "call again to wait longer")
-        return Asked(
-            limit=limits.page if limit is None else text.whole("limit", limit, 1, limits.page_max),
-            ack_through=None if ack_through is None else text.whole("ack_through", ack_through, 0, BIGGEST_ID),
-            auto_ack=text.flag("auto_ack", auto_ack),
-            history=text.flag("history", history),
-            before=None if before is None else text.whole("before", before, 1, BIGGEST_ID),
-            query=None if query is None else self._query(query),
-            wait_seconds=float(wait_seconds),
-        )
-
-
-def listed(value: object) -> Sequence[object]:
-    """A list argument, where one bare string counts as a list of one. Raises Invalid."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, (list, tuple)):
-        raise Invalid("a list was expected", 'pass a list of strings, such as ["a.py"]')
-    return value
-
-
-def chosen(names: Sequence[str], sender: Session, sessions: Sequence[Session]) -> list[str]:
-    """The sessions that `names` (session ids or roles) mean; everyone else when there are none.
-
-    Raises Invalid for a name nobody has or that means only the sender, Refused when nobody is left to hear it.
-    """
-    others = [s for s in sessions if s.id != sender.id]
-    if not names:
-        heard = [s.id for s in others if not s.revoked]
-        if not heard:
-            raise Refused("every partner's session is revoked", "ask the owner: mab rotate CONV SESSION")
-        return heard
-    wanted: set[str] = set()
-    for name in names:
-        found = [s for s in others if s.id == name or s.role.casefold() == name.casefold()]
-        if not found:
-            there = ", ".join(f"{s.id} ({s.role})" for s in others)
-            raise Invalid(f"there is no partner {name!r}", f"partners: {there}")
-        wanted |= {s.id for s in found if not s.revoked}
-    if not wanted:
-        raise Refused("that partner's session is revoked", "ask the owner: mab rotate CONV SESSION")
-    return [s.id for s in others if s.id in wanted]
-
-
-def fitting(found: Sequence[Message], budget: int, newest: bool) -> list[Message]:
-    """The longest run of `found` that fits a page, at least one; from the newest end when looking back."""
-    kept: list[Message] = []
-    for message in reversed(found) if newest else found:
-        budget -= message.size
-        if kept and budget < 0:
-            break
-        kept.append(message)
-    return kept[::-1] if newest else kept
-
-
-def mentions(letter: Letter, words: Sequence[str]) -> bool:
-    """Whether every word stands in the text or a file name, whatever its case."""
-    hay = "\n".join((letter.text, *letter.files)).casefold()
-    return all(word in hay for word in words)
