@@ -14,7 +14,7 @@ AGENTS = 100
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def _busy(process: int) -> float:
+def busy(process: int) -> float:
     """Seconds of processor time it has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -60,6 +60,6 @@ def agents(quick: bool) -> list[Figure]:
 
 def _share(process: int, seconds: float) -> float:
     """The share of one core it uses over the next seconds."""
-    before, began = _busy(process), time.monotonic()
+    before, began = busy(process), time.monotonic()
     time.sleep(seconds)
-    return (_busy(process) - before) / (time.monotonic() - began)
+    return (busy(process) - before) / (time.monotonic() - began)

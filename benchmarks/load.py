@@ -12,6 +12,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 
 from benchmarks.figures import Figure
+from benchmarks.idle import busy
 from benchmarks.places import ROOT, Place, served
 from multiagent_bridge import config, wiring
 from multiagent_bridge.model.callers import Caller
@@ -24,7 +25,9 @@ def throughput(quick: bool) -> list[Figure]:
     seconds = 4.0 if quick else 10.0
     with served() as here:
         before = _round(here, "noop", seconds / 2)
+        idle = busy(here.hub)
         sent = _round(here, "send_to_partner", seconds)
+        spent = busy(here.hub) - idle
         after = _round(here, "noop", seconds / 2)
         stored = asyncio.run(texts(here))
     noop_rate = (before.calls + after.calls) / (before.seconds + after.seconds)
@@ -38,6 +41,7 @@ def throughput(quick: bool) -> list[Figure]:
         "ratio": ratio,
         "sends_per_second": send_rate,
         "noops_per_second": noop_rate,
+        "hub_cpu_ms_a_send": spent * 1e3 / max(sent.calls, 1),
         "sent": sent.calls,
         "stored": sum(stored.values()),
         "lost": lost,

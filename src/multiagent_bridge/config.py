@@ -115,6 +115,7 @@ class RedactionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    scanner: bool = Field(False, description="merge the findings of kingfisher; needs the extra [scanner]")
     patterns: tuple[PatternSettings, ...] = Field((), description="custom patterns; see docs/security/redaction.md")
 
 

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 from multiagent_bridge.adapters.bell import DatagramBell
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.meter import StoreMeter
+from multiagent_bridge.adapters.redaction.kingfisher import KingfisherScanner
+from multiagent_bridge.adapters.redaction.re2_engine import Re2Engine
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
 from multiagent_bridge.adapters.state import master_key, no_core_dumps, prepared
 from multiagent_bridge.adapters.system import RandomIds, SystemClock
@@ -42,7 +44,10 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
 
 def redactor_of(settings: Settings) -> Redactor:
     """The redactor with the custom patterns of `[redaction]`. Raises Invalid naming the pattern that is wrong."""
-    return Redactor([CustomPattern(**dict(pattern)) for pattern in settings.redaction.patterns])
+    patterns = [CustomPattern(**dict(pattern)) for pattern in settings.redaction.patterns]
+    engine = Re2Engine() if any(pattern.regex for pattern in patterns) else None
+    scanner = KingfisherScanner() if settings.redaction.scanner else None
+    return Redactor(patterns, engine=engine, scanner=scanner)
 
 
 def sqlite_path(url: str, home: Path) -> Path:

@@ -183,9 +183,7 @@ def test_a_shim_says_nothing_to_a_hub_that_belongs_to_another_user(tmp_path: Pat
             "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(20)\n"
             "print('ready', flush=True); c, _ = s.accept(); c.settimeout(5); print(c.recv(65536), flush=True)"
         )
-        trap = subprocess.Popen(
-            [sys.executable, "-c", script, str(place.home / "hub.sock")], stdout=subprocess.PIPE
-        )
+        trap = subprocess.Popen([sys.executable, "-c", script, str(place.home / "hub.sock")], stdout=subprocess.PIPE)
         assert trap.stdout is not None
         assert trap.stdout.readline() == b"ready\n"
         agent = place.agent()

@@ -141,7 +141,9 @@ class Place:
                 hub.wait(SECONDS)
                 assert hub.stderr is not None
                 hub.stderr.close()
-        left = [path.name for path in (*self.home.glob("*.sock"), *self.home.glob("bells/*"), *self.home.glob("bells/.*"))]
+        left = [
+            path.name for path in (*self.home.glob("*.sock"), *self.home.glob("bells/*"), *self.home.glob("bells/.*"))
+        ]
         assert not left or self._killed, f"sockets left behind: {left}"
 
 

@@ -90,7 +90,9 @@ def test_a_handshake_in_flight_when_the_hub_is_killed_is_answered_by_the_next(fa
     os.kill(fast.hub, signal.SIGSTOP)
     agent = fast.agent(era="legacy", greet=False)
     # the greeting of the socket itself waits too, so nothing is lost when its hub dies
-    identity = agent.ask("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}})
+    identity = agent.ask(
+        "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    )
     fast.kill_hub()
     assert agent.answer(identity)["result"]["protocolVersion"] == "2025-06-18"
     agent.notify("notifications/initialized")

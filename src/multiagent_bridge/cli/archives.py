@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
@@ -28,7 +28,8 @@ def export(
 ) -> None:
     """Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."""
     archive = owner.run(lambda hub, me: hub.archives.export(me, conversation))
-    content = json.dumps(archive, indent=2, ensure_ascii=False) + "\n"
+    # ASCII: what agents wrote must not steer the terminal it may be printed on
+    content = json.dumps(archive, indent=2) + "\n"
     if str(file) == "-":
         sys.stdout.write(content)
         return
@@ -67,7 +68,7 @@ def report(
     from multiagent_bridge.services.reports import markdown
 
     found = owner.run(lambda hub, me: hub.reports.report(conversation))
-    content = json.dumps(found, indent=2, ensure_ascii=False) + "\n" if as_json else markdown(found)
+    content = json.dumps(found, indent=2) + "\n" if as_json else output.visible(markdown(found))
     if file is None:
         sys.stdout.write(content)
     else:
@@ -77,13 +78,19 @@ def report(
 
 def write_private(file: Path, content: str) -> None:
     """Write a new file that only its owner reads. Raises Invalid when it is there, Unavailable when it cannot be written."""
-    import os
-
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
+        with new_private(file) as out:
             out.write(content)
     except FileExistsError as error:
         raise Invalid(f"{file} exists", "name a new file") from error
     except OSError as error:
         raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another place") from error
+
+
+def new_private(file: Path) -> IO[str]:
+    """A new file, 0600 whatever the umask, open for writing. Raises OSError."""
+    import os
+
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.fchmod(handle, 0o600)
+    return os.fdopen(handle, "w", encoding="utf-8", newline="\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from multiagent_bridge.cli import output, owner
+from multiagent_bridge.cli.archives import new_private
 from multiagent_bridge.cli.conversations import Json
 from multiagent_bridge.errors import Invalid, NotFound, Tampered, Unavailable
 
@@ -102,7 +103,7 @@ def _export(path: Path, as_json: bool) -> None:
         return
     try:
         # a person names the file: nothing there is overwritten unseen
-        with path.open("x", encoding="ascii", newline="\n") as out, beside.open("x", encoding="utf-8") as kept:
+        with new_private(path) as out, new_private(beside) as kept:
             count, note = owner.run(written)
             kept.write(note)
     except FileExistsError as error:

@@ -205,12 +205,31 @@ def _stop(settings: Settings) -> None:
         os.close(free)
         output.say("no hub runs here")
         return
-    process = hub_process(home)
-    if process is None:
+    process = serving_process(home) or hub_process(home)
+    if process is None or process <= 1:
         raise Unavailable("the hub's process is not known", "mab doctor")
     os.kill(process, signal.SIGTERM)
     with locked(home / "hub.lock"):
         output.say("the hub has left")
+
+
+def serving_process(home: Path) -> int | None:
+    """The process that listens at the hub's socket, as the kernel knows it; None where it cannot say."""
+    import socket
+    import struct
+
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    directory = os.open(home, os.O_RDONLY)
+    try:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as looking:
+            looking.settimeout(2.0)
+            looking.connect(f"/proc/self/fd/{directory}/hub.sock")
+            process, _, _ = struct.unpack("3i", looking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            return int(process)
+        return None
+    finally:
+        os.close(directory)
 
 
 def hub_process(home: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Credentials:
 
     conversation_id: str | None = None
     session_id: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 NO_CREDENTIALS = Credentials()

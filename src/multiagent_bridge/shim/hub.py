@@ -225,4 +225,4 @@ class HubProcess:
 def _environment() -> dict[str, str]:
     """What a hub needs of this process's environment: no tokens of the client, no gate of this agent."""
     kept = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "XDG_", "LC_", "MAB_", "SSL_CERT_")
-    return {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    return {name: value for name, value in os.environ.items() if name.startswith(kept) and name != "MAB_TOKEN"}

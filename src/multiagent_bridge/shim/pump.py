@@ -94,10 +94,13 @@ class Pump:
                     self._initialize = request
             elif request is not None and request.get("method") == "notifications/initialized":
                 self._initialized = line
-            elif request is not None and request.get("method") == "notifications/cancelled":
-                if self._in_flight.pop(_cancelled(request), None) is None:
-                    # its answer was passed on before: some clients cancel every call they are done with
-                    return
+            elif (
+                request is not None
+                and request.get("method") == "notifications/cancelled"
+                and self._in_flight.pop(_cancelled(request), None) is None
+            ):
+                # its answer was passed on before: some clients cancel every call they are done with
+                return
             # from here on it is this thread's to hand over, and nobody else's
             self._handing = key
             while True:

@@ -52,6 +52,8 @@ def open_writer(files: DatabaseFiles, busy_ms: int, max_pages: int | None, *, cr
                 "this file system cannot hold the database", "use a local disk, not a network file system: MAB_HOME"
             )
         connection.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")
+        # what was erased is overwritten: a wrapped key left in a free page would undo the erasure
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = {_LOG_BYTES_KEPT}")
         if max_pages is not None:
             connection.execute(f"PRAGMA max_page_count = {max_pages}")
