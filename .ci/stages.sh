@@ -50,9 +50,9 @@ stage_check() { ./dev check; }
 
 stage_test() { ./dev test -q --durations=10; }
 
-# Attacks and machines run in the fast tier unless they are marked slow; this is all that the fast tier leaves out.
+# Attacks run in the fast tier unless they are marked slow; this is what the fast tier leaves out but the agent programs.
 stage_slow() {
-  ./dev test --all -q --durations=10 -m "(slow or servers) and not clients and not browser" \
+  ./dev test --all -q --durations=10 -m "(slow or servers or machines) and not clients and not browser" \
     --ignore=tests/docs/test_readme.py
 }
 

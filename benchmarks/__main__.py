@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--only", choices=ROWS, action="append", help="one row (may be repeated)")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md (a full run only)")
+    parser.add_argument("--strict", action="store_true", help="fail when a bar is missed, not only when mail is lost")
     chosen = parser.parse_args()
     facts = figures.machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), file=sys.stderr)
@@ -58,7 +59,7 @@ def main() -> int:
     if chosen.write and not chosen.quick and not chosen.only:
         ran = "\n".join(f"- {name}: {value}" for name, value in facts.items())
         PAGE.write_text(f"{INTRODUCTION}\n## Last full run\n\n{ran}\n\n{figures.table(found)}\n", encoding="utf-8")
-    return 0 if all(figure.met for figure in found) else 1
+    return 0 if all(figure.met if chosen.strict else figure.sound for figure in found) else 1
 
 
 if __name__ == "__main__":

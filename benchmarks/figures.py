@@ -26,6 +26,11 @@ class Figure:
     met: bool
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was lost, doubled, invented or refused meanwhile: what no busy machine excuses."""
+        return not any(self.facts.get(name) for name in ("lost", "doubled", "never_sent", "errors", "complaints"))
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which `share` (0 to 1) of them lie, by nearest rank."""
