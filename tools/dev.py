@@ -324,7 +324,8 @@ def test(arguments: list[str]) -> NoReturn:
     os.chdir(ROOT)
     every = "--all" in arguments
     chosen = [argument for argument in arguments if argument != "--all"]
-    become(PYTHON, "-m", "pytest", *([] if every else ["-m", FAST]), *chosen)
+    fast = ["-m", FAST, *([] if "-n" in chosen else ["-n", "auto", "--dist", "worksteal"])]
+    become(PYTHON, "-m", "pytest", *([] if every else fast), *chosen)
 
 
 def check(arguments: list[str]) -> NoReturn:
