@@ -240,3 +240,11 @@ class TestCustomPatterns:
     def test_a_name_given_twice_is_refused(self) -> None:
         with pytest.raises(Invalid):
             Redactor([CustomPattern("twice", words=("first word",)), CustomPattern("twice", words=("second word",))])
+
+
+def test_a_token_on_a_full_line_does_not_swallow_the_name_or_token_of_the_next() -> None:
+    first = "sk-ant-api03-" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5dE7f" + "-abcdef"
+    second = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+    for between in ("GITHUB_TOKEN=", ""):
+        found = Redactor().redact(f"key one: {first}\n{between}{second}\nlast")
+        assert found.text == f"key one: ANTHROPIC_KEY_REDACTED\n{between}GITHUB_TOKEN_REDACTED\nlast"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -213,15 +214,19 @@ def find_split(
             start, end = view.raw(low, trimmed(view.text, low, high))
             if "\n" in text[start:end] or _QUOTE.search(text, start, end):
                 out.append(Span(start, end, rule.kind, rule.name))
+    starts = sorted(span.start for span in spans)
     for span in spans:
-        end = _continued(text, span)
+        end = _continued(text, span, starts)
         if end > span.end:
             out.append(Span(span.end, end, span.kind, span.rule))
     return out
 
 
-def _continued(text: str, span: Span) -> int:
-    """The end of a token that goes on behind a string joint, or, its line being full, alone on the next lines."""
+def _continued(text: str, span: Span, starts: list[int]) -> int:
+    """The end of a token that goes on behind a string joint, or, its line being full, alone on the next lines.
+
+    `starts` are where other tokens begin, in order: a line that holds one is no continuation.
+    """
     end = span.end
     while joint := _JOINT_NEXT.match(text, end):
         if not is_random(joint[1], 8):
@@ -233,6 +238,8 @@ def _continued(text: str, span: Span) -> int:
     for _ in range(40):
         following = _NEXT_LINE.match(text, end)
         if width < 48 or not following or len(following[1]) > width or not is_random(following[1], 8):
+            break
+        if bisect_left(starts, following.end()) > bisect_left(starts, following.start(1)):
             break
         full = len(following[1]) == width
         end = following.end()
@@ -324,5 +331,5 @@ _JOINT_NEXT = re.compile(
     r"|\\?'[ \t]{0,8}(?:[+.&|\\]|<>)?\s{0,40}(?:[+.&|][ \t]{0,8})?\\?')"
     r"([A-Za-z0-9_+/=.-]{6,4096})(?=[\"'\\])"
 )
-_NEXT_LINE = re.compile(r"\r?\n[ \t]{0,16}([A-Za-z0-9+/=_.-]{4,})(?=\s|$)")
+_NEXT_LINE = re.compile(r"\r?\n[ \t]{0,16}([A-Za-z0-9+/_.-]{4,}={0,2})(?=\s|$)")
 _WORD = frozenset(string.ascii_letters + string.digits + "_-")
