@@ -196,6 +196,13 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"setting {key}: {first['msg'].lower()}", "mab config show lists every setting") from error
+        places = ", ".join(map(str, sources())) or "the environment"
+        if first["type"] == "extra_forbidden":
+            raise Invalid(
+                f"there is no setting {key}", f"look in {places}; docs/reference/config.md has them all"
+            ) from error
+        raise Invalid(
+            f"setting {key}: {first['msg'].lower()}", f"look in {places}; docs/reference/config.md"
+        ) from error
     except (OSError, ValueError) as error:
         raise Invalid(f"the configuration cannot be read: {error}", "mab config validate") from error

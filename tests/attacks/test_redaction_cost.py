@@ -17,9 +17,9 @@ LARGE = adversarial(2 * SIZE)
 def best_of(text: str, rounds: int) -> float:
     least = float("inf")
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         attempt(REDACTOR, text)
-        least = min(least, time.perf_counter() - begun)
+        least = min(least, time.thread_time() - begun)
     return least
 
 

@@ -72,7 +72,7 @@ def test_show_says_of_every_message_where_it_stands(terminal: Terminal) -> None:
         ("second", [{"to": "b", "state": "stored"}]),
     ]
     text = terminal.mab("show", conversation).out
-    assert "  file: src/a.py\n  first\n" in text
+    assert "  file | src/a.py\n  | first\n" in text
     assert [m["message"] for m in terminal.mab("show", conversation, "--after", "1", "--json").json["messages"]] == [
         "second"
     ]

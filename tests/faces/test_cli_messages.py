@@ -29,7 +29,7 @@ def test_a_person_reads_message_and_files_in_plain_lines(terminal: Terminal) -> 
     conversation = terminal.opened()
     terminal.mab("send", conversation, "one\ntwo", "--file", "src/a.py")
     done = terminal.mab("check", conversation)
-    assert done.out.splitlines()[1:] == ["  file: src/a.py", "  one", "  two"]
+    assert done.out.splitlines()[1:] == ["  file | src/a.py", "  | one", "  | two"]
     assert done.err == "unread: 0\n"
 
 

@@ -86,7 +86,7 @@ async def test_the_text_of_a_result_carries_everything_its_fields_do(world: Test
         await alice.text("send_to_partner", message="hello\nbob", files_involved=["a.py"], action_type="question")
         status = await bob.text("check_partner_status")
         assert re.search(
-            r"session a \(backend\): blocked, alive, heartbeat .* ago, unread: 0\n\| on the schema", status
+            r"session a \(backend\): blocked, alive, heartbeat .* ago, has not read: 0\n\| on the schema", status
         )
         text = await bob.text("check_messages")
         assert re.match(r"message 1 from session a \(backend\), question, \S+Z\nfile \| a.py\n\| hello\n\| bob\n", text)

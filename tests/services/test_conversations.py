@@ -292,3 +292,35 @@ async def test_opening_conversations_has_a_limit(anyio_backend: str) -> None:
     await pair.hub.conversations.create(pair.alice, "backend", "frontend")
     with pytest.raises(TooFast):
         await pair.hub.conversations.create(pair.alice, "backend", "frontend")
+
+
+async def test_the_owner_too_may_only_look_back_once_a_conversation_has_expired(pair: Pair) -> None:
+    await pair.send(pair.alice, "before")
+    await pair.check(pair.bob)
+    pair.clock.advance(3 * 3600)
+    here = Credentials(pair.made.conversation.id, "b", None)
+    with pytest.raises(Refused, match="expired"):
+        await pair.hub.messages.send(OWNER, here, "too late")
+    with pytest.raises(Refused, match="expired"):
+        await pair.hub.messages.check(OWNER, here, "test:1")
+    with pytest.raises(Refused, match="expired"):
+        await pair.hub.status.heartbeat(OWNER, here)
+    for words in ({"history": True}, {"query": "before"}):
+        mail = await pair.hub.messages.check(OWNER, here, "test:2", **words)  # type: ignore[arg-type]
+        assert [letter.text for letter in mail.letters] == ["before"]
+
+
+async def test_a_second_window_of_one_name_is_told_that_the_first_has_the_session(anyio_backend: str) -> None:
+    world = memory_hub()
+    first = agent("claude", alias=True)
+    second = type(first)(agent("second").agent, "claude", first.peer, alias=first.alias)
+    await world.hub.conversations.create(first, "backend", "frontend")
+    world.hub.presence.enter(first.agent)
+    assert (await world.hub.conversations.list(second)).places == []
+    with pytest.raises(NotAllowed, match="another running connection of this name"):
+        await world.hub.messages.check(second, NO_CREDENTIALS, "test:1")
+
+
+async def test_joining_with_nothing_is_told_to_pass_an_invite(anyio_backend: str) -> None:
+    with pytest.raises(Invalid, match="invite"):
+        await memory_hub().hub.conversations.join(agent("alice"), NO_CREDENTIALS)

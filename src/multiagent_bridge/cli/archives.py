@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import IO, Annotated
@@ -27,6 +28,8 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; - for standard output.")],
 ) -> None:
     """Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."""
+    if str(file) != "-" and os.path.lexists(file):
+        raise Invalid(f"{file} exists", "name a new file")
     archive = owner.run(lambda hub, me: hub.archives.export(me, conversation))
     # ASCII: what agents wrote must not steer the terminal it may be printed on
     content = json.dumps(archive, indent=2) + "\n"
@@ -89,8 +92,6 @@ def write_private(file: Path, content: str) -> None:
 
 def new_private(file: Path) -> IO[str]:
     """A new file, 0600 whatever the umask, open for writing. Raises OSError."""
-    import os
-
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     os.fchmod(handle, 0o600)
     return os.fdopen(handle, "w", encoding="utf-8", newline="\n")

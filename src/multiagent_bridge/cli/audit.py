@@ -37,12 +37,13 @@ def audit(
         bool, typer.Option("--checkpoint", help="Print a signed checkpoint, to be kept elsewhere.")
     ] = False,
     against: Annotated[
-        list[Path] | None, typer.Option("--against", metavar="FILE", help="With --verify: a checkpoint kept elsewhere.")
+        list[Path] | None,
+        typer.Option("--against", metavar="FILE", help="Verify, also against a checkpoint kept elsewhere."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the last entries of the journal, verify or export it."""
-    if verify:
+    if verify or against:
         _verify([_read(path) for path in against or []], as_json)
     elif export is not None:
         _export(export, as_json)

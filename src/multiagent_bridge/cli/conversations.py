@@ -132,7 +132,7 @@ def show(
         stands = " ".join(f"{d['to']}:{d['state']}" for d in _rows(m["deliveries"]))
         output.line(f"#{m['id']} {m['timestamp']} {m['from']} ({m['role']}) {m['action_type']} [{stands}]")
         for name in _rows(m["files_involved"]):
-            output.line(f"  file: {name}")
+            output.line(f"  file | {name}")
         output.block(str(m["message"]))
 
 

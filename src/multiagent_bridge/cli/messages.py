@@ -114,7 +114,7 @@ def _print(fields: dict[str, Any], as_json: bool) -> None:
     for m in fields["messages"]:
         output.line(f"#{m['id']} {m['timestamp']} {m['from']} ({m['role']}) {m['action_type']}")
         for name in m["files_involved"]:
-            output.line(f"  file: {name}")
+            output.line(f"  file | {name}")
         output.block(m["message"])
     output.say(f"unread: {fields['unread']}")
 
@@ -144,12 +144,12 @@ def tail(
         async with AsyncExitStack() as stack:
             hub = await stack.enter_async_context(owner.hub())
             ear = await stack.enter_async_context(hub.bell.listen(JOURNAL))
-            if texts:
-                await hub.journal.note(owner.owner(), "message.tail", conversation or "")
             seen = 0
             newest = await hub.journal.newest(lines or 1, conversation)
             if conversation and not newest:
                 raise NotFound("no entry names that conversation", "mab list shows them")
+            if texts:
+                await hub.journal.note(owner.owner(), "message.tail", conversation or "")
             for entry in newest:
                 seen = entry.seq
                 if lines:

@@ -66,7 +66,7 @@ def clear() -> None:
     _write(sys.stdout, "\x1b[H\x1b[2J" if coloured(sys.stdout) else "\n")
 
 
-def block(text: str, margin: str = "  ") -> None:
+def block(text: str, margin: str = "  | ") -> None:
     """A text of several lines on stdout, every one of them behind the margin."""
     _write(sys.stdout, "".join(f"{margin}{visible(part)}\n" for part in text.split("\n")))
 

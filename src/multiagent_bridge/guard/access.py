@@ -64,13 +64,26 @@ def only(bindings: Sequence[Binding], given: Credentials) -> Binding:
         if given.conversation_id:
             raise NotAllowed(
                 "this connection is not in that conversation",
-                "join it with an invite, or pass conversation_id, session_id and token",
+                "join it with an invite, or pass conversation_id, session_id and token; if it was in it before, that session "
+                "was rotated, revoked or erased: ask for a new invite",
             )
         raise NotAllowed(
-            "this connection is in no conversation", "create_conversation, or join_conversation with an invite"
+            "this connection is in no conversation",
+            "create_conversation, or join_conversation with an invite; if it was in one before, that session was rotated, "
+            "revoked or erased: ask for a new invite",
         )
     choices = ", ".join(f"{b.conversation_id} as {b.session_id}" for b in bindings[:8])
-    raise Invalid("it is not clear which conversation is meant", f"pass conversation_id and session_id: {choices}")
+    twice = len({b.conversation_id for b in bindings}) < len(bindings)
+    names = "conversation_id and session_id" if twice else "conversation_id"
+    raise Invalid("it is not clear which conversation is meant", f"pass {names}: {choices}")
+
+
+def taken() -> NotAllowed:
+    """A namesake's live connection acts as the only session this name has there."""
+    return NotAllowed(
+        "another running connection of this name acts as that session",
+        "close it, or join with an invite of your own: the owner makes one with mab invite CONV SESSION",
+    )
 
 
 def contradicts(bindings: Sequence[Binding], given: Credentials) -> bool:

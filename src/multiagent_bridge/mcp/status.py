@@ -29,7 +29,7 @@ def _line(seen: Seen) -> str:
     )
     line = (
         f"session {seen.session.id} ({named(seen.session.role)}): {seen.session.status}, "
-        f"{'alive' if seen.alive else 'not alive'}, {heard}, unread: {seen.session.unread}"
+        f"{'alive' if seen.alive else 'not alive'}, {heard}, has not read: {seen.session.unread}"
     )
     return f"{line}\n{quoted(seen.note)}" if seen.note else line
 
@@ -45,7 +45,7 @@ TOOLS = (
     ),
     Tool(
         "check_partner_status",
-        "Whether partners are alive, what they do, how much of your mail they have not read. partner: session id or role.",
+        "Whether partners are alive, what they do, how many messages they have not read. partner: session id or role.",
         {"partner": TEXT},
         check,
         reads=True,

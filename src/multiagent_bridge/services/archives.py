@@ -72,7 +72,9 @@ class Archives:
         while page := await self._messages.list(caller, conversation_id, after, PAGE):
             after = page[-1][0].message.id
             rows += [letter.fields() | {"deliveries": _stands(deliveries)} for letter, deliveries in page]
-        await self._journal.note(caller, "conversation.export", conversation_id, {"messages": len(rows)})
+        await self._journal.note(
+            caller, "conversation.export", conversation_id, {"messages": len(rows)}, conversation_id
+        )
         note = await self._journal.checkpoint()
         entries: list[object] = []
         seq = 0

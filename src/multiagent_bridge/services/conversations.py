@@ -136,6 +136,9 @@ class Conversations:
         Raises NotAllowed for a code or credentials that open nothing, Refused for an expired conversation or a
         connection that already is somebody else in it.
         """
+        if invite is None and not given.conversation_id:
+            missing = Invalid("there is nothing to join with", "pass the invite that the other side was shown")
+            raise await self._gate.refuse(caller, given, "conversation.join", missing, seated=False) from None
         if invite is None:
             return await self._gate.enter(caller, given, "conversation.join", self._limits.reads, self._seated)
         if not isinstance(invite, str) or given.token:
@@ -184,8 +187,10 @@ class Conversations:
             if caller.operator:
                 seats = {(c.id, "a"): None for c in await tx.conversations.list()}
             else:
-                for agent in filter(None, (caller.agent, self._gate.alias(caller))):
-                    seats |= {(b.conversation_id, b.session_id): None for b in await tx.bindings.of(agent)}
+                bound = list(await tx.bindings.of(caller.agent)) if caller.agent else []
+                if alias := self._gate.alias(caller):
+                    bound += await self._gate.free(tx, await tx.bindings.of(alias))
+                seats = {(b.conversation_id, b.session_id): None for b in bound}
                 if given.token:
                     me = await self._gate.standing(tx, caller, given, now)
                     seats[me.conversation.id, me.session.id] = None

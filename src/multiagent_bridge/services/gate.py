@@ -96,16 +96,18 @@ class Gate:
         action: str,
         windows: Sequence[Window],
         verb: Callable[[Standing], Awaitable[T]],
+        looking_back: bool = False,
     ) -> T:
         """Run `verb` as the session that `given` or the caller's bindings name.
 
+        `looking_back` is open to the owner also once the conversation has expired (SPEC section 3).
         Raises NotAllowed (wrong credentials), Refused (expired), TooFast (a limit, or too many failures), Invalid, and what
         `verb` raises.
         """
 
         async def admitted(tx: Tx, ticket: Ticket) -> T:
             now = self._clock.now()
-            conversation, session, sessions = await self._authenticated(tx, given, ticket, now)
+            conversation, session, sessions = await self._authenticated(tx, given, ticket, now, looking_back)
             if not caller.operator:
                 kind = "write" if windows is self._limits.writes else "read"
                 await self.limit(tx, f"{conversation.id}/{session.id}:{kind}", windows, now)
@@ -167,10 +169,12 @@ class Gate:
         if wait:
             raise _over(windows, wait)
 
-    async def standing(self, tx: Tx, caller: Caller, given: Credentials, now: int, action: str = "") -> Standing:
+    async def standing(
+        self, tx: Tx, caller: Caller, given: Credentials, now: int, action: str = "", looking_back: bool = False
+    ) -> Standing:
         """Authenticate inside somebody else's transaction, without charge or heartbeat."""
         ticket = Ticket(caller, action, self._clock.monotonic())
-        conversation, session, sessions = await self._authenticated(tx, given, ticket, now)
+        conversation, session, sessions = await self._authenticated(tx, given, ticket, now, looking_back)
         return Standing(tx, now, conversation, session, sessions, ticket, self._journal)
 
     async def _through(
@@ -218,16 +222,18 @@ class Gate:
 
         return await self._store.write(written)
 
-    async def _authenticated(self, tx: Tx, given: Credentials, ticket: Ticket, now: int) -> Seat:
+    async def _authenticated(
+        self, tx: Tx, given: Credentials, ticket: Ticket, now: int, looking_back: bool = False
+    ) -> Seat:
         caller = ticket.caller
         if caller.operator:
-            return await self._owned(tx, given, ticket)
-        if given.token:
+            conversation, session, sessions = await self._owned(tx, given, ticket)
+        elif given.token:
             conversation, session, sessions = await self._by_token(tx, caller, given)
         else:
             conversation, session, sessions = await self._by_binding(tx, caller, given, now)
         ticket.conversation, ticket.session, ticket.authenticated = conversation.id, session.id, True
-        if conversation.expired(now):
+        if conversation.expired(now) and not (caller.operator and looking_back):
             raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation.id}")
         return conversation, session, sessions
 
@@ -254,8 +260,10 @@ class Gate:
         mine = access.agreeing(await tx.bindings.of(caller.agent), given)
         inherited = not mine and bool(caller.alias)
         if inherited:
-            named = await tx.bindings.of(self.alias(caller))
-            mine = [b for b in access.agreeing(named, given) if await self._free(tx, b)]
+            named = access.agreeing(await tx.bindings.of(self.alias(caller)), given)
+            mine = list(await self.free(tx, named))
+            if named and not mine:
+                raise access.taken()
         live = []
         for binding in mine:
             conversation = await tx.conversations.get(binding.conversation_id)
@@ -272,10 +280,14 @@ class Gate:
             await self.bind(tx, caller, conversation.id, session, now)
         return conversation, session, sessions
 
-    async def _free(self, tx: Tx, binding: Binding) -> bool:
-        """Whether no other live connection acts as that session: only then may a namesake take it up again."""
-        holders = await tx.bindings.holders(binding.conversation_id, binding.session_id)
-        return not any(self._presence.live(holder) for holder in holders)
+    async def free(self, tx: Tx, bindings: Sequence[Binding]) -> Sequence[Binding]:
+        """Those as whose session no live connection acts: only then may a namesake take one up again."""
+        found = []
+        for binding in bindings:
+            holders = await tx.bindings.holders(binding.conversation_id, binding.session_id)
+            if not any(self._presence.live(holder) for holder in holders):
+                found.append(binding)
+        return found
 
     async def bind(self, tx: Tx, caller: Caller, conversation_id: str, session: Session, now: int) -> None:
         """Bind the connection, and its name if it has one, to the session."""

@@ -119,14 +119,19 @@ class Journal:
         await self._store.write(written)
 
     async def note(
-        self, caller: Caller, action: str, target: str = "", facts: Mapping[str, Fact] | None = None
+        self,
+        caller: Caller,
+        action: str,
+        target: str = "",
+        facts: Mapping[str, Fact] | None = None,
+        conversation: str = "",
     ) -> Entry:
         """Write down an act that changes nothing else, such as an export."""
 
         async def written(tx: Tx) -> Entry:
             draft = Draft(
                 at=self._clock.now(),
-                conversation="",
+                conversation=conversation,
                 session="",
                 actor=caller.label,
                 action=action,

@@ -135,7 +135,7 @@ class Messages:
                 return Mail((), me.session.unread, me.conversation.id, me.session.id)
             return await self._looked(me, asked, claim)
 
-        mail = await self._gate.enter(caller, given, "message.check", self._limits.reads, first)
+        mail = await self._gate.enter(caller, given, "message.check", self._limits.reads, first, asked.backwards)
         if asked.query is None and (mail.letters or asked.backwards or not asked.wait_seconds):
             return mail
         here = Credentials(mail.conversation_id, mail.session_id, given.token)
@@ -216,7 +216,7 @@ class Messages:
         before = asked.before
 
         async def scanned(tx: Tx) -> tuple[int | None, Sequence[Letter]]:
-            me = await self._gate.standing(tx, caller, here, self._clock.now())
+            me = await self._gate.standing(tx, caller, here, self._clock.now(), looking_back=True)
             page = await tx.messages.received(me.conversation.id, me.session.id, before, SCAN)
             letters = self._opened(me.conversation, me.sessions, page)
             return (page[-1].id if len(page) == SCAN else None), [x for x in letters if guard.mentions(x, words)]

@@ -32,7 +32,7 @@ _MEANINGS: tuple[tuple[tuple[type[Exception], ...], type[BridgeError], str, str]
         (apsw.CorruptError, apsw.NotADBError, apsw.FormatError),
         Tampered,
         "the database file is damaged",
-        "run mab doctor, then restore a backup: mab restore",
+        "run mab doctor, then put a backup in its place",
     ),
     ((apsw.IOError,), Unavailable, "the disk failed to read or write the database", "check the disk: mab doctor"),
     (

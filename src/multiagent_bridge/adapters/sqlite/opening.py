@@ -99,7 +99,7 @@ def abandon(connection: apsw.Connection) -> None:
 
 def _connect(files: DatabaseFiles, busy_ms: int) -> apsw.Connection:
     if files.identity(files.path) is None:
-        raise Unavailable("the database file is gone", "put it back, or restore a backup: mab restore")
+        raise Unavailable("the database file is gone", "put it back, or put a backup in its place")
     try:
         connection = apsw.Connection(
             str(files.path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW, statementcachesize=200

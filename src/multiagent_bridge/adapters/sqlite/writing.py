@@ -207,7 +207,7 @@ class WriteLane(Lane):
         self._drop()
         if database is None:
             raise Unavailable(
-                "the database file was removed while it was in use", "put it back, or restore a backup: mab restore"
+                "the database file was removed while it was in use", "put it back, or put a backup in its place"
             )
         if self._files.identity(self._files.log) == self._log:
             # SQLite would replay the old database's log into the new one
