@@ -65,6 +65,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         ),
         "redact": Listed("redact", "Replace the secrets in a text, as it would be done to a message."),
     },
+    "Guard": {
+        "yolo": Listed("yolo", "The guard of commands: what a mode allows, and why."),
+    },
     "Settings and help": {
         "config": Listed("settings", "Show and check the settings."),
         "help": Listed("help", "Show help for a command, or a topic such as exit-codes."),

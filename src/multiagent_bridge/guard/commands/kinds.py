@@ -55,7 +55,7 @@ def _git(text: str, workspace: str) -> None:
 
 def _git_format(text: str, workspace: str) -> None:
     """A format of git; `%G` and `%(signature)` run the configured signing program."""
-    if re.search(r"%G|%\([^)]*signature|%C\(auto,%G", text):
+    if re.search(r"%[-+ ]?G|signature", text):
         raise Denied("git.format", "a format that verifies signatures runs a configured program")
 
 
@@ -85,7 +85,8 @@ def _local_package(text: str, workspace: str) -> None:
 
 _PIP_VERSION = r"(?:[=<>!~]=?=?[A-Za-z0-9.*+!_-]{1,40})"
 _PIP = re.compile(
-    rf"[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,98}}[A-Za-z0-9])?(?:\[[A-Za-z0-9_,.-]{{1,100}}\])?(?: ?{_PIP_VERSION}(?:, ?{_PIP_VERSION})*)?"
+    rf"[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,98}}[A-Za-z0-9])?(?:\[[A-Za-z0-9_,.-]{{1,100}}\])?(?: ?{_PIP_VERSION}(?:, "
+    rf"?{_PIP_VERSION})*)?"
 )
 _ARCHIVE = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".egg")
 
@@ -112,8 +113,25 @@ _BRANCH = re.compile(r"[A-Za-z0-9_][\w./+#@-]{0,200}")
 
 def _branch(text: str, workspace: str) -> None:
     """A plain branch or tag name (git check-ref-format)."""
-    if not _BRANCH.fullmatch(text) or ".." in text or "//" in text or "@{" in text or text.endswith(("/", ".", ".lock")):
+    if (
+        not _BRANCH.fullmatch(text)
+        or ".." in text
+        or "//" in text
+        or "@{" in text
+        or text.endswith(("/", ".", ".lock"))
+    ):
         raise Denied("git.name", f"{text!r} is not a plain branch or tag name")
+
+
+def _start(text: str, workspace: str) -> None:
+    """A branch, tag or commit, also counted back from: main, HEAD~2, v1^, @{u}, stash@{0}."""
+    if (
+        not re.fullmatch(
+            r"[A-Za-z0-9_@][\w./+#-]{0,200}(?:@\{[a-z0-9-]{0,10}\})?(?:[~^][0-9]{0,6}){0,8}|@\{[a-z0-9-]{0,10}\}", text
+        )
+        or ".." in text
+    ):
+        raise Denied("git.name", f"{text!r} is not a branch, a tag or a commit")
 
 
 def _refspec(text: str, workspace: str) -> None:
@@ -123,9 +141,6 @@ def _refspec(text: str, workspace: str) -> None:
         raise Denied("git.destroy", f"{text!r} forces or deletes on the other side")
     for name in (source, target) if colon else (source,):
         _branch(name, workspace)
-
-
-_PYTHON_PATH = re.compile(r"[^:]+")
 
 
 def _path_list(text: str, workspace: str) -> None:
@@ -154,9 +169,11 @@ KINDS: dict[str, Kind] = {
     "pip": _pip_package,
     "npm": _npm_package,
     "branch": _branch,
+    "start": _start,
     "refspec": _refspec,
     "paths": _path_list,
     "warning": _warning,
+    "pair": _form(r"[A-Za-z_]\w*", "value.word", "a name, with a value behind it"),
     "number": _form(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,9})?[A-Za-z%]{0,3}", "value.number", "a number"),
     "word": _form(r"[A-Za-z0-9_%][A-Za-z0-9_.,:+@%-]*", "value.word", "a plain word"),
     "list": _form(r"[A-Za-z0-9_%@*-][A-Za-z0-9_.,:+@%*= -]*", "value.word", "a plain list"),

@@ -1,8 +1,8 @@
 """One program's accepted options as a line of data, and the walk over an argument list that accepts nothing else.
 
 `options` is a list of words: `-abc` three flags, `--long` a flag, `-n=number` and `--long=number` options with a value of
-that kind, `-M?=number` and `--color?=auto|never` options whose value is optional and glued on. Names match whole: getopt, argparse and
-git accept abbreviations, this table does not.
+that kind, `-M?=number` and `--color?=auto|never` options whose value is optional and
+glued on. Names match whole: getopt, argparse and git accept abbreviations, this table does not.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from multiagent_bridge.guard.commands.reading import Word
 from multiagent_bridge.guard.commands.verdict import Denied
 
 _NUMBER = re.compile(r"-[0-9]{1,9}")
+_LOOKS_LIKE_OPTION = re.compile(r"-[A-Za-z-]")
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Walk:
             elif text == "--":
                 self._dashes(list(reversed(queue)))
                 break
-            elif word.glob:
+            elif word.glob and not (text.startswith("--") and "=" in text):
                 raise Denied("shell.glob", "a pattern stands in an option; quote it")
             elif text.startswith("--") or not self.program.bundled:
                 self._long(text, queue)
@@ -179,7 +180,14 @@ class Walk:
         word = queue.pop()
         if word.glob:
             raise Denied("shell.glob", "a pattern stands in the value of an option; quote it")
+        if _LOOKS_LIKE_OPTION.match(word.text) and name not in self.program.pattern.split():
+            # should this version of the program take no separate value here, the word would be an option nobody judged
+            raise Denied(f"{self.area}.option", f"the value of {name} begins with a hyphen; write {name}=VALUE")
         self._value(name, word.text, kind)
+        if kind is KINDS["pair"]:
+            if not queue:
+                raise Denied(f"{self.area}.option", f"{name} needs a name and a value")
+            queue.pop()
 
     def _value(self, name: str, value: str, kind: Kind) -> None:
         try:
@@ -191,8 +199,7 @@ class Walk:
     def _listed(self, name: str) -> tuple[bool, Kind | None]:
         found = self.program.flags.get(name)
         if found is None:
-            raise Denied(f"{self.area}.option", f"{name} is not among the options of {self.area} that this mode accepts")
+            raise Denied(
+                f"{self.area}.option", f"{name} is not among the options of {self.area} that this mode accepts"
+            )
         return found
-
-
-__all__ = ["KINDS", "Check", "Given", "Program", "Walk"]

@@ -11,8 +11,23 @@ import re
 from multiagent_bridge.guard.commands.verdict import Denied
 
 SECRET_PARTS = frozenset(
-    ".ssh .aws .gnupg .azure .kube .netrc _netrc .pgpass .git-credentials .pypirc .yolo_tokens.json .password-store "
-    ".docker .gcloud .credentials.json".split()
+    [
+        ".ssh",
+        ".aws",
+        ".gnupg",
+        ".azure",
+        ".kube",
+        ".netrc",
+        "_netrc",
+        ".pgpass",
+        ".git-credentials",
+        ".pypirc",
+        ".yolo_tokens.json",
+        ".password-store",
+        ".docker",
+        ".gcloud",
+        ".credentials.json",
+    ]
 )
 """Folders and files of keys, wherever they lie."""
 _ENVIRONMENT_FILE = re.compile(r"\.env(?:\.(?!example$|sample$|template$|dist$|test$)[\w.-]+)?")
@@ -58,10 +73,14 @@ def pattern_inside(text: str) -> None:
 
 
 def argument_inside(text: str, workspace: str = "") -> None:
-    """Raise Denied when an argument of a program of the workspace looks like a path that leads out of it."""
-    value = text.partition("=")[2] if text.startswith("-") and "=" in text else text
+    """Raise Denied when an argument of a program of the workspace looks like a path that leads out of it.
+
+    An option is judged by its value: `--out=/x`, and `-o/x` with the value glued on.
+    """
+    value = text
+    if text.startswith("--"):
+        value = text.partition("=")[2]
+    elif text.startswith("-"):
+        value = text.partition("=")[2] or text[2:]
     if value.startswith(("/", "~")) or ".." in value.split("/") or value.lower().startswith("file:"):
         inside(value, workspace, secrets=False)
-    if text.startswith("-") and "=" not in text and "/" in text and text[:2] != "--":
-        # an option with its value glued on: -o/etc/x
-        inside(text[text.index("/") :], workspace, secrets=False)

@@ -97,7 +97,7 @@ class _Reader:
             self.glob = True
             self._add(c)
             self.at += 1
-        elif c in "[]!" or (c in "#~" and self.open):
+        elif c in "[]!" or (c in "#~" and self.open and not self._home_follows(c)):
             self._add(c)
             self.at += 1
         elif c in "<>&|;":
@@ -107,13 +107,17 @@ class _Reader:
         elif c in "$`":
             raise Denied("shell.expansion", "the line holds an expansion or substitution; write the value out")
         elif c == "~":
-            raise Denied("path.home", "a word begins with ~; only paths inside the workspace are allowed")
+            raise Denied("path.home", "~ stands for a home here; only paths inside the workspace are allowed")
         elif c == "#":
             raise Denied("shell.comment", "a word begins with #; quote it")
         elif c in "()}":
             raise Denied("shell.group", "groups, functions and subshells need a shell; quote what is meant as text")
         else:
             raise Denied("spoof.control", "white space other than a plain space")
+
+    def _home_follows(self, c: str) -> bool:
+        """bash expands ~ behind the = and : of a word that looks like an assignment, wherever it stands."""
+        return c == "~" and self.line[self.at - 1] in "=:"
 
     def _brace(self) -> None:
         if found := _REVISION_BRACES.match(self.line, self.at):

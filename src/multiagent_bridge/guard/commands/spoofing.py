@@ -63,7 +63,9 @@ def _selector(c: str, before: str) -> bool:
 def _refuse_mixed(command: str) -> None:
     for run in _RUN.findall(command):
         if _LOOKALIKES.search(run) and any(c.isascii() for c in run):
-            raise Denied("spoof.mixed", "a word mixes Latin letters with letters of another alphabet that look like them")
+            raise Denied(
+                "spoof.mixed", "a word mixes Latin letters with letters of another alphabet that look like them"
+            )
     if _DASH_WORD.search(command):
         raise Denied("spoof.dash", "a dash that is no ASCII hyphen stands where an option would begin")
 

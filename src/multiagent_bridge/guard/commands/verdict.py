@@ -37,7 +37,7 @@ class Verdict:
     """The answer about one command line in one mode.
 
     `rule` is the name of the rule that decided ("git.flag"), `reason` one sentence for a person. `argv` is what is executed
-    when that is one plain program (in yolo: the shell that gets the line), else None; `steps` is the whole plan of an allowed line.
+    when that is one plain program (in yolo: the shell that gets the line), else None; `steps` is the plan of an allowed line.
     """
 
     allowed: bool
