@@ -186,9 +186,9 @@ CARGO = Family(
     ("--version", "-V", "--list"),
     (
         "cargo install x",
-        "cargo clean",
+        "cargo clean -r",
         "cargo fix",
-        "cargo new x",
+        "cargo new tool",
         "cargo publish",
         "cargo --config x build",
         "cargo -C x build",

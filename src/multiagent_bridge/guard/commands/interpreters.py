@@ -48,7 +48,7 @@ class Python:
             f"{name} -c 1",
             name,
             f"{name} -",
-            f"{name} -m http.server",
+            f"{name} -m http.server 8080",
             f"{name} -m pip install ./x",
             f"{name} /x.py",
             f"{name} -i a.py",

@@ -114,7 +114,7 @@ NPM = Family(
         **_npm("fund", _NPM, "npm*", allow=("npm fund --json",), refuse=("npm fund --browser=x",)),
     },
     ("--version", "-v"),
-    ("npm exec x", "npm publish", "npm config list", "npm uninstall x", "npm -g ls", "npx x"),
+    ("npm exec x", "npm publish --tag a", "npm config list", "npm uninstall left-pad", "npm -g ls", "npx x"),
 )
 
 _PIP = (
@@ -192,5 +192,12 @@ PIP = Family(
         )
     },
     ("--version", "-V"),
-    ("pip download x", "pip uninstall x", "pip config list", "pip wheel x", "pip cache purge", "pip --python=/x list"),
+    (
+        "pip download flask",
+        "pip uninstall x",
+        "pip config list",
+        "pip wheel x",
+        "pip cache purge",
+        "pip --python=/x list",
+    ),
 )

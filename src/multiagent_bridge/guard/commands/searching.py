@@ -101,7 +101,7 @@ class Find:
     name = "find"
     allow = ("find . -type f -name '*.py' -not -path './dist/*'", "find src \\( -name a -o -name b \\) -print0")
     refuse = (
-        "find . -delete",
+        "find lib -delete",
         "find . -exec rm {} +",
         "find -L . -name x",
         "find /etc -name x",
