@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from multiagent_bridge.model.callers import Caller
     from multiagent_bridge.services.hub import Hub
 
-SWITCH_SECONDS = 0.0005
-"""The store's thread wants the interpreter some twenty times a transaction; at Python's 5 ms a busy event loop starves it
-(ten clients sending: 0.32 of the no-op's throughput at 5 ms, 0.44 at this, on the same loaded machine)."""
-
 TIDY_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
@@ -76,7 +72,6 @@ async def _serve(settings: Settings, detached: bool) -> int:
     from multiagent_bridge.model.callers import Caller
 
     leave = asyncio.Event()
-    sys.setswitchinterval(SWITCH_SECONDS)
     async with AsyncExitStack() as stack:
         stack.callback(os.close, lock)
         hub = await wiring.open_hub(settings, stack, OWNER)
