@@ -96,7 +96,8 @@ class DatabaseFiles:
         """Fill the log with zeros up to `size` bytes. Call it while holding SQLite's own write lock.
 
         A sync of a log that grows costs more than one of a log that is overwritten, as the file's size must reach the disk
-        too (0.5 ms traced, against 0.17 ms for an overwritten file untraced). SQLite reads a log up to the first frame whose checksum is wrong, so zeros at its end mean nothing.
+        too (0.5 ms traced, against 0.17 ms for an overwritten file untraced). SQLite reads a log up to the
+        first frame whose checksum is wrong, so zeros at its end mean nothing.
         """
         log = os.open(self.log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
