@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
+from multiagent_bridge.model.commands import Command, Step
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.journal import Draft, Entry, Head
 from multiagent_bridge.model.limits import Window
 from multiagent_bridge.model.messages import Delivery, Message
+from multiagent_bridge.model.sandboxes import Confinement, Outcome, Profile, Program
 from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.model.tasks import Task
+from multiagent_bridge.model.workspaces import Change, Snapshot, Workspace
+from multiagent_bridge.model.yolo import Enabling, Grant
 
 T = TypeVar("T")
 
@@ -32,7 +37,9 @@ class Conversations(Protocol):
         ...
 
     async def remove(self, conversation_id: str) -> None:
-        """Remove it with its sessions, messages, deliveries, invites, bindings and rate buckets; the journal stays."""
+        """Remove it with its sessions, messages, deliveries, invites, bindings, enablings, grants, commands and rate buckets;
+        the journal stays.
+        """
 
 
 class Sessions(Protocol):
@@ -180,6 +187,126 @@ class Buckets(Protocol):
         ...
 
 
+class Yolo(Protocol):
+    """Enablings, and the grants made under them. Newest and oldest are by when they were added, whatever the clock said."""
+
+    async def add(self, enabling: Enabling) -> None:
+        """Raises Conflict when the id is taken, NotFound without its conversation, RuntimeError unless asked or offered."""
+
+    async def get(self, enabling_id: str) -> Enabling | None: ...
+
+    async def current(self, conversation_id: str) -> Enabling | None:
+        """The one that is `enabled`; at most one a conversation, which the store enforces (a second raises Conflict)."""
+        ...
+
+    async def list(self, conversation_id: str | None, limit: int) -> Sequence[Enabling]:
+        """The newest `limit` (of one conversation if given), newest first."""
+        ...
+
+    async def change(self, enabling: Enabling, was: str) -> bool:
+        """Replace the row by `enabling` if its state is `was`: of many who race one gets True, False changes nothing.
+
+        Raises Conflict when it would be the second that is enabled, RuntimeError for a step that is none of
+        model.yolo.STEPS or into another conversation, whatever the row holds.
+        """
+        ...
+
+    async def add_grant(self, grant: Grant) -> None:
+        """Raises Conflict when the id is taken, NotFound without its conversation."""
+
+    async def grants(self, conversation_id: str) -> Sequence[Grant]:
+        """Those not ended and with runs left, newest first."""
+        ...
+
+    async def spend(self, grant_id: str, boot: str, boottime: int, now: int) -> bool:
+        """Take one run in one statement: only while it is not ended, of this boot, within both clocks and with runs
+        left, never when `now` lies before `granted_at` (the clock was set back), and never for an empty boot.
+        """
+        ...
+
+    async def end_grants(self, conversation_id: str, now: int) -> int:
+        """End every live grant of the conversation. Returns how many."""
+        ...
+
+
+class Commands(Protocol):
+    """Newest and oldest are by when they were added, whatever the clock said."""
+
+    async def add(self, command: Command) -> None:
+        """Raises Conflict when the id is taken, NotFound without its conversation, RuntimeError unless it is pending, or
+        approved by a grant (`approval.grant_id`).
+        """
+
+    async def get(self, command_id: str) -> Command | None: ...
+
+    async def open(self, conversation_id: str | None, limit: int) -> Sequence[Command]:
+        """The oldest `limit` that are pending, approved or running (of one conversation if given), oldest first."""
+        ...
+
+    async def list(self, conversation_id: str | None, limit: int) -> Sequence[Command]:
+        """The newest `limit` (of one conversation if given), newest first."""
+        ...
+
+    async def change(self, command: Command, was: str) -> bool:
+        """Replace the row by `command` if its state is `was`: of many who race one gets True, False changes nothing.
+
+        Raises RuntimeError, whatever the row holds, for a step that is none of model.commands.STEPS, for running (only
+        `start` makes a command that), for approved without an approval, and when what was asked for would change:
+        conversation, session, digest, order, `requested_at`.
+        """
+        ...
+
+    async def start(
+        self,
+        command_id: str,
+        digest: str,
+        verifier: bytes,
+        boot: str,
+        boottime: int,
+        now: int,
+        runner: str,
+        deadline: int,
+    ) -> bool:
+        """approved -> running, the single use of an approval, in one statement: state, digest, verifier and boot are equal
+        (an empty boot never is), `boottime` lies before its end, and `granted_at` <= `now` < `until`. False changes nothing.
+        """
+        ...
+
+    async def overdue(self, now: int, boot: str, boottime: int, limit: int) -> Sequence[Command]:
+        """Pending ones past `expires_at`, approved ones past either clock or of another boot, running ones past `deadline`."""
+        ...
+
+    async def running(self, runner: str) -> Sequence[Command]:
+        """The running ones of that runner: after its death they are lost."""
+        ...
+
+
+class Tasks(Protocol):
+    async def add(self, task: Task) -> None:
+        """Raises Conflict when the id is taken in its conversation."""
+
+    async def get(self, conversation_id: str, task_id: str) -> Task | None: ...
+
+    async def count(self, conversation_id: str, states: Sequence[str]) -> int: ...
+
+    async def list(self, conversation_id: str, limit: int) -> Sequence[Task]:
+        """At most `limit`: the unfinished ones first, then the newest of the finished, each oldest first."""
+        ...
+
+    async def held(self, conversation_id: str, assignee: str) -> Sequence[Task]:
+        """The unfinished tasks of one session, oldest first."""
+        ...
+
+    async def change(self, task: Task, was: str, fence: int) -> bool:
+        """Replace the row by `task` if it still stands in state `was` under `fence`: of many who race one gets True.
+
+        Its fence never falls; creator, lease_seconds, depends_on and created_at never change. Raises RuntimeError for
+        a step that is not
+        in model.tasks.STEPS (the same state again is one).
+        """
+        ...
+
+
 class Tx(Protocol):
     """One transaction. Awaiting anything else inside a transaction is a programming error that adapters refuse."""
 
@@ -203,6 +330,15 @@ class Tx(Protocol):
 
     @property
     def buckets(self) -> Buckets: ...
+
+    @property
+    def yolo(self) -> Yolo: ...
+
+    @property
+    def commands(self) -> Commands: ...
+
+    @property
+    def tasks(self) -> Tasks: ...
 
 
 class Store(Protocol):
@@ -253,6 +389,14 @@ class Clock(Protocol):
         """Microseconds from an arbitrary start; never jumps."""
         ...
 
+    def boot(self) -> str:
+        """The identity of this boot of the machine; empty where the system does not tell: then nothing is ever approved."""
+        ...
+
+    def boottime(self) -> int:
+        """Microseconds since the boot, sleep included; never jumps."""
+        ...
+
 
 class Ids(Protocol):
     def conversation(self) -> str:
@@ -265,6 +409,14 @@ class Ids(Protocol):
 
     def claim(self) -> str:
         """A new claim id that begins with this process's owner name and a colon."""
+        ...
+
+    def named(self, prefix: str) -> str:
+        """A new id: `prefix`, an underscore and 12 characters; not a secret, never repeated."""
+        ...
+
+    def owner(self) -> str:
+        """The name under which this process claims and runs."""
         ...
 
 
@@ -309,3 +461,90 @@ class Keys(Protocol):
         ...
 
     def verify(self, message: bytes, signature: bytes) -> bool: ...
+
+
+class Sandbox(Protocol):
+    """Runs a plan where it can touch the workspace and nothing else. The whole process tree is dead when `run` returns."""
+
+    name: str
+
+    async def profile(self) -> Profile:
+        """What it is on this machine, found by running it once and then remembered. Raises Unavailable saying why it
+        does not work.
+        """
+        ...
+
+    async def programs(self, workspace: Workspace, names: Sequence[str]) -> Sequence[Program]:
+        """What each name means inside, in order; `cd` is ("cd", "", ""). Raises NotFound naming the one that is not there."""
+        ...
+
+    async def run(self, steps: Sequence[Step], programs: Sequence[Program], confinement: Confinement) -> Outcome:
+        """Run the plan, each step with its program, standard input empty.
+
+        Never more than the bounds of output are held in memory. Cancelled, it kills the tree before it lets go. Raises
+        Unavailable when the sandbox could not be built (nothing of the plan ran), Conflict when the workspace is not
+        the one named.
+        """
+        ...
+
+
+class Workspaces(Protocol):
+    """Folders as the file system knows them. Nothing here executes anything."""
+
+    async def identify(self, path: str) -> Workspace:
+        """The folder behind `path`, links resolved. Raises Invalid for what may never be one: no folder, the root, a
+        home directory itself,
+        a system folder, the state directory, what lies in it or contains it, somebody else's folder.
+        """
+        ...
+
+    async def verify(self, workspace: Workspace) -> None:
+        """Raises Conflict when it is gone or another folder lies there now."""
+
+    async def scripts(self, workspace: Workspace, steps: Sequence[Step]) -> Sequence[tuple[str, str]]:
+        """(path below the workspace, SHA-256) of each file that the steps would execute or be steered by, sorted by path."""
+        ...
+
+    async def survey(self, workspace: Workspace) -> Mapping[str, str]:
+        """Digest of everything below it that runs by itself later (nested repositories, hooks, editor and client
+        files): path to digest.
+        """
+        ...
+
+    def lock(self, workspace: Workspace) -> AbstractAsyncContextManager[None]:
+        """One run, snapshot or rollback at a time in one workspace, among all processes of the state directory."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Copies of workspaces outside them. Never touches the user's own repository, nor runs what a workspace configures."""
+
+    async def take(self, workspace: Workspace, label: str) -> Snapshot:
+        """The present state, uncommitted and untracked files included. Raises Unavailable (disk full): then nothing may run."""
+        ...
+
+    async def list(self, workspace: Workspace | None = None) -> Sequence[Snapshot]:
+        """Newest first; of every workspace when left out."""
+        ...
+
+    async def difference(self, snapshot_id: str) -> Sequence[Change]:
+        """What a restore would change, seen from the present: `added` comes back. Raises NotFound."""
+        ...
+
+    async def restore(self, snapshot_id: str) -> Snapshot:
+        """Snapshot the present, make the workspace byte- and mode-identical to the snapshot, and verify that. Returns
+        the snapshot
+        of what was there before. Raises NotFound, Conflict (the workspace is gone or another one), Unavailable.
+        """
+        ...
+
+    async def remove(self, before: int) -> int:
+        """Forget snapshots taken before that instant. Returns how many."""
+        ...
+
+
+class Background(Protocol):
+    """Work that goes on when whoever asked for it has gone."""
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin `work`; closing the hub cancels it and waits for it. `work` answers for its own errors."""

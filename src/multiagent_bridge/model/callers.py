@@ -11,7 +11,8 @@ class Caller:
 
     `agent` is the connection's own key; `alias` the key of the name it was started under (`mab mcp --as NAME`), which
     outlives it. Bindings are kept under both. `name` is what people call it; `peer` says where it came from (`uid:1000`).
-    An operator owns the state directory and may act for any session of it.
+    An operator owns the state directory and may act for any session of it. `yolo`: the environment of the agent's own shim
+    opens the gate of commands (SPEC section 5).
     """
 
     agent: str
@@ -19,6 +20,7 @@ class Caller:
     peer: str
     alias: str = ""
     operator: bool = False
+    yolo: bool = False
 
     @property
     def label(self) -> str:

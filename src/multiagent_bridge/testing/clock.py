@@ -14,12 +14,25 @@ class FakeClock:
     def __init__(self, now: int = START) -> None:
         self._now = now
         self._monotonic = 0
+        self._booted = 0
+        self._boot = 1
 
     def now(self) -> int:
         return self._now
 
     def monotonic(self) -> int:
         return self._monotonic
+
+    def boot(self) -> str:
+        return f"boot-{self._boot}"
+
+    def boottime(self) -> int:
+        return self._monotonic - self._booted
+
+    def reboot(self) -> None:
+        """The machine starts again: another boot, its time from zero. The wall clock stands where it stood."""
+        self._boot += 1
+        self._booted = self._monotonic
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass."""

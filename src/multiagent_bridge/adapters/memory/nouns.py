@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from multiagent_bridge.adapters.memory.tables import Tables
-from multiagent_bridge.errors import Conflict, NotFound
+from multiagent_bridge.adapters.memory.tables import Tables, missing
+from multiagent_bridge.errors import Conflict
 from multiagent_bridge.guard import rate
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.limits import Window
@@ -54,13 +54,21 @@ class Conversations:
             del tables.invites[digest]
         for bound in [k for k in tables.bindings if k[1] == conversation_id]:
             del tables.bindings[bound]
+        for enabling in [e for e in tables.enablings.values() if e.conversation_id == conversation_id]:
+            del tables.enablings[enabling.id]
+        for grant in [g for g in tables.grants.values() if g.conversation_id == conversation_id]:
+            del tables.grants[grant.id]
+        for command in [c for c in tables.commands.values() if c.conversation_id == conversation_id]:
+            del tables.commands[command.id]
+        for task in [k for k in tables.tasks if k[0] == conversation_id]:
+            del tables.tasks[task]
         for bucket in [k for k in tables.buckets if k.startswith(f"{conversation_id}/")]:
             del tables.buckets[bucket]
 
     def _existing(self, conversation_id: str) -> Conversation:
         found = self._tables.looking().conversations.get(conversation_id)
         if found is None:
-            raise _missing("conversation")
+            raise missing("conversation")
         return found
 
 
@@ -73,7 +81,7 @@ class Sessions:
     async def add(self, session: Session) -> None:
         tables = self._tables.changing()
         if session.conversation_id not in tables.conversations:
-            raise _missing("conversation")
+            raise missing("conversation")
         if (session.conversation_id, session.id) in tables.sessions:
             raise Conflict("the session exists already", "use another id")
         tables.sessions[session.conversation_id, session.id] = session
@@ -105,7 +113,7 @@ class Sessions:
     def _existing(self, conversation_id: str, session_id: str) -> Session:
         found = self._tables.changing().sessions.get((conversation_id, session_id))
         if found is None:
-            raise _missing("session")
+            raise missing("session")
         return found
 
     def _put(self, session: Session) -> None:
@@ -128,7 +136,7 @@ class Invites:
     async def add(self, invite: Invite) -> None:
         tables = self._tables.changing()
         if (invite.conversation_id, invite.session_id) not in tables.sessions:
-            raise _missing("session")
+            raise missing("session")
         if invite.digest in tables.invites:
             raise Conflict("the invite exists already", "make another code")
         tables.invites[invite.digest] = invite
@@ -153,7 +161,7 @@ class Bindings:
     async def bind(self, binding: Binding) -> None:
         tables = self._tables.changing()
         if (binding.conversation_id, binding.session_id) not in tables.sessions:
-            raise _missing("session")
+            raise missing("session")
         key = (binding.agent, binding.conversation_id, binding.session_id)
         # a binding that is made again is the newest
         tables.bindings.pop(key, None)
@@ -201,7 +209,3 @@ class Buckets:
         for key in gone:
             del table[key]
         return len(gone)
-
-
-def _missing(noun: str) -> NotFound:
-    return NotFound(f"no such {noun}", "mab list shows the conversations, mab show CONV their sessions")

@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from multiagent_bridge.adapters.driving import drive
+from multiagent_bridge.adapters.memory.commands import Commands
 from multiagent_bridge.adapters.memory.journal import Journal
 from multiagent_bridge.adapters.memory.messages import Messages
 from multiagent_bridge.adapters.memory.nouns import Bindings, Buckets, Conversations, Invites, Sessions
 from multiagent_bridge.adapters.memory.tables import Tables
+from multiagent_bridge.adapters.memory.tasks import Tasks
+from multiagent_bridge.adapters.memory.yolo import Yolo
 from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.ports import Tx
 
@@ -23,7 +26,18 @@ T = TypeVar("T")
 class MemoryTx:
     """The nouns over one set of tables. Their methods are coroutines that never suspend."""
 
-    __slots__ = ("bindings", "buckets", "conversations", "invites", "journal", "messages", "sessions")
+    __slots__ = (
+        "bindings",
+        "buckets",
+        "commands",
+        "conversations",
+        "invites",
+        "journal",
+        "messages",
+        "sessions",
+        "tasks",
+        "yolo",
+    )
 
     def __init__(self, tables: Tables) -> None:
         self.conversations = Conversations(tables)
@@ -33,6 +47,9 @@ class MemoryTx:
         self.bindings = Bindings(tables)
         self.journal = Journal(tables)
         self.buckets = Buckets(tables)
+        self.yolo = Yolo(tables)
+        self.commands = Commands(tables)
+        self.tasks = Tasks(tables)
 
 
 class MemoryStore:

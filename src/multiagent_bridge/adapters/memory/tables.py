@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from multiagent_bridge.errors import NotFound
+from multiagent_bridge.model.commands import Command
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.journal import Head
 from multiagent_bridge.model.messages import Message
 from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.model.tasks import Task
+from multiagent_bridge.model.yolo import Enabling, Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ class Tables:
     invites: dict[bytes, Invite] = field(default_factory=dict)
     bindings: dict[tuple[str, str, str], Binding] = field(default_factory=dict)
     buckets: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    enablings: dict[str, Enabling] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
+    tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
     lines: dict[int, tuple[str, str]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
     head: Head = Head.EMPTY
@@ -60,3 +68,7 @@ class Tables:
         if self.readonly:
             raise RuntimeError("a read transaction tried to write")
         return self.looking()
+
+
+def missing(noun: str) -> NotFound:
+    return NotFound(f"no such {noun}", "mab list shows the conversations, mab show CONV their sessions")

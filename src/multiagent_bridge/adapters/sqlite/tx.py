@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from multiagent_bridge.adapters.sqlite.bindings import Bindings
 from multiagent_bridge.adapters.sqlite.buckets import Buckets
+from multiagent_bridge.adapters.sqlite.commands import Commands
 from multiagent_bridge.adapters.sqlite.conversations import Conversations
 from multiagent_bridge.adapters.sqlite.invites import Invites
 from multiagent_bridge.adapters.sqlite.journal import Journal
 from multiagent_bridge.adapters.sqlite.messages import Messages
 from multiagent_bridge.adapters.sqlite.sessions import Sessions
 from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.adapters.sqlite.tasks import Tasks
+from multiagent_bridge.adapters.sqlite.yolo import Yolo
 
 
 class SqliteTx:
     """The nouns over one run of statements. Their methods are coroutines that never suspend."""
 
-    __slots__ = ("bindings", "buckets", "conversations", "invites", "journal", "messages", "sessions")
+    __slots__ = (
+        "bindings",
+        "buckets",
+        "commands",
+        "conversations",
+        "invites",
+        "journal",
+        "messages",
+        "sessions",
+        "tasks",
+        "yolo",
+    )
 
     def __init__(self, run: Statements) -> None:
         self.conversations = Conversations(run)
@@ -25,3 +39,6 @@ class SqliteTx:
         self.bindings = Bindings(run)
         self.journal = Journal(run)
         self.buckets = Buckets(run)
+        self.yolo = Yolo(run)
+        self.commands = Commands(run)
+        self.tasks = Tasks(run)
