@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -23,8 +24,8 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
 
-OWNERS = ("home", "store", "master_key")
-"""What a workspace's file may not say: else a cloned repository chooses where conversations and keys live."""
+OWNERS = ("home", "store", "master_key", "yolo")
+"""What a workspace's file may not say: else a cloned repository chooses where conversations and keys live, and what may run."""
 
 
 def home() -> Path:
@@ -87,6 +88,46 @@ class LimitSettings(BaseModel):
         return Limits(**plain)
 
 
+class YoloSettings(BaseModel):
+    """`[yolo]`: commands and what confines them. Only in the user's own file, or in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    policy: str = Field("", description="file of rules of your own, beside the built-in ones")
+    user: str = Field("", description="user that commands run as when the hub runs as root")
+    docker_image: str = Field(
+        "", description="image that commands run in, by digest (NAME@sha256:...); empty: no Docker"
+    )
+    docker_runtime: str = Field("", description="runtime of the engine, such as runsc")
+    sandbox_required: bool = Field(True, description="false lets commands run without any sandbox where none works")
+    request_seconds: int = Field(_DEFAULT.request_seconds, ge=10, le=86_400, description="life of a request, seconds")
+    approval_seconds: int = Field(
+        _DEFAULT.approval_seconds, ge=10, le=3_600, description="life of an approval, seconds"
+    )
+    command_characters: int = Field(_DEFAULT.command_characters, ge=10, le=1_000, description="longest command")
+    command_seconds: int = Field(
+        _DEFAULT.command_seconds, ge=1, le=_DEFAULT.command_seconds_max, description="time of a command, seconds"
+    )
+    command_processes: int = Field(_DEFAULT.command_processes, ge=4, le=4_096, description="processes of a command")
+    command_bytes: int = Field(
+        _DEFAULT.command_bytes, ge=64 << 20, le=1 << 36, description="memory of a command, bytes"
+    )
+    output_bytes: int = Field(
+        _DEFAULT.output_bytes, ge=1_024, le=1 << 20, description="bytes kept of each end of each stream"
+    )
+
+
+LIMITS_OF_COMMANDS = (
+    "request_seconds",
+    "approval_seconds",
+    "command_characters",
+    "command_seconds",
+    "command_processes",
+    "command_bytes",
+    "output_bytes",
+)
+
+
 class HubSettings(BaseModel):
     """`[hub]`: the process that serves."""
 
@@ -138,11 +179,17 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     hub: HubSettings = HubSettings()
     redaction: RedactionSettings = RedactionSettings()
+    yolo: YoloSettings = YoloSettings()
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, given: Path) -> Path:
         return given.expanduser().absolute()
+
+    @property
+    def all_limits(self) -> Limits:
+        """Every limit that the hub works under."""
+        return replace(self.limits.limits(), **{name: getattr(self.yolo, name) for name in LIMITS_OF_COMMANDS})
 
     @property
     def store_url(self) -> str:

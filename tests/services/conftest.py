@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,8 @@ from multiagent_bridge.services.conversations import Created
 from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.testing.clock import FakeClock
 from multiagent_bridge.testing.hubs import TestHub, agent, memory_hub
+
+from .guarded import Guarded, guarded
 
 
 @dataclass
@@ -50,3 +53,10 @@ async def paired(world: TestHub, *more_roles: str) -> Pair:
 @pytest.fixture
 async def pair(anyio_backend: str) -> Pair:
     return await paired(memory_hub())
+
+
+@pytest.fixture
+async def guard(anyio_backend: str) -> AsyncIterator[Guarded]:
+    made = await guarded()
+    yield made
+    await made.background.close()

@@ -50,7 +50,7 @@ def send(
     given = Credentials(conversation, session, token or None)
     sent = owner.run(
         lambda hub, me: hub.messages.send(me, given, text, action_type, files or None, to or None, reply_to, key),
-        _caller(token),
+        caller_of(token),
     )
     if as_json:
         output.data(sent.fields())
@@ -88,10 +88,10 @@ def check(
             finally:
                 await (hub.messages.confirm(claim) if printed else hub.messages.release(me, claim))
 
-    owner.run(read, _caller(token))
+    owner.run(read, caller_of(token))
 
 
-def _caller(token: str | None) -> Caller:
+def caller_of(token: str | None) -> Caller:
     """The owner; with a token somebody of whom nothing else is known, so that the door asks for it."""
     from multiagent_bridge.model.callers import Caller
 
@@ -122,7 +122,7 @@ def _print(fields: dict[str, Any], as_json: bool) -> None:
 def heartbeat(conversation: Conv, session: As = "a", token: Token = None, as_json: Json = False) -> None:
     """Say that a session is alive."""
     given = Credentials(conversation, session, token or None)
-    unread = owner.run(lambda hub, me: hub.status.heartbeat(me, given), _caller(token))
+    unread = owner.run(lambda hub, me: hub.status.heartbeat(me, given), caller_of(token))
     if as_json:
         output.data({"session_id": session, "unread": unread})
     else:

@@ -68,6 +68,9 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "Guard": {
         "yolo": Listed("yolo", "The guard of commands: what a mode allows, and why."),
     },
+    "Liveness": {
+        "task": Listed("tasks", "Tasks: handed out, accepted under a lease, finished once."),
+    },
     "Settings and help": {
         "config": Listed("settings", "Show and check the settings."),
         "help": Listed("help", "Show help for a command, or a topic such as exit-codes."),

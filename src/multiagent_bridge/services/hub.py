@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiagent_bridge import __version__
 from multiagent_bridge.model.limits import Limits
-from multiagent_bridge.ports import Bell, Clock, Ids, Keys, Meter, Store
+from multiagent_bridge.ports import Background, Bell, Clock, Ids, Keys, Meter, Sandbox, Store, Workspaces
+from multiagent_bridge.ports import Snapshots as SnapshotsPort
+from multiagent_bridge.services.approvals import Approvals
 from multiagent_bridge.services.archives import Archives
+from multiagent_bridge.services.commands import Commands
 from multiagent_bridge.services.conversations import Conversations
 from multiagent_bridge.services.evidence import Evidence
 from multiagent_bridge.services.gate import Gate
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.lapses import Lapses
 from multiagent_bridge.services.messages import Messages
+from multiagent_bridge.services.notices import Notices
+from multiagent_bridge.services.orders import Advise, Judge, Orders
 from multiagent_bridge.services.presence import Presence
 from multiagent_bridge.services.redaction import Redact, Redaction
 from multiagent_bridge.services.reports import Reports
 from multiagent_bridge.services.ringing import RingingStore
+from multiagent_bridge.services.runs import Runs
+from multiagent_bridge.services.sandboxes import Sandboxes
+from multiagent_bridge.services.snapshots import Snapshots
 from multiagent_bridge.services.status import Status
+from multiagent_bridge.services.tasks import Tasks
+from multiagent_bridge.services.yolo import Yolo
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What commands are judged by and run on. `sandboxes` in the order of how much they protect."""
+
+    judge: Judge
+    advise: Advise
+    sandboxes: Sequence[Sandbox]
+    workspaces: Workspaces
+    snapshots: SnapshotsPort
+    background: Background
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +53,12 @@ class Hub:
     evidence: Evidence
     reports: Reports
     archives: Archives
+    tasks: Tasks
+    yolo: Yolo
+    commands: Commands
+    approvals: Approvals
+    lapses: Lapses
+    snapshots: Snapshots
     presence: Presence
     bell: Bell
     ids: Ids
@@ -45,6 +75,7 @@ def assemble(
     meter: Meter,
     redact: Redact,
     limits: Limits,
+    ground: Ground,
 ) -> Hub:
     """Build every service over one set of ports."""
     presence, redaction = Presence(), Redaction(redact)
@@ -54,6 +85,25 @@ def assemble(
     conversations = Conversations(gate, journal, keys, ids, redaction, limits)
     messages = Messages(gate, journal, ringing, bell, clock, keys, redaction, limits)
     evidence = Evidence(journal, ringing, keys)
+    sandboxes, notices = Sandboxes(ground.sandboxes), Notices(journal, keys)
+    lapses = Lapses(ringing, journal, notices, bell, clock, keys)
+    orders = Orders(ground.judge, ground.advise, sandboxes, ground.workspaces, limits)
+    runs = Runs(
+        ringing,
+        journal,
+        notices,
+        lapses,
+        orders,
+        sandboxes,
+        ground.workspaces,
+        ground.snapshots,
+        ground.background,
+        bell,
+        clock,
+        ids,
+        keys,
+        redaction,
+    )
     return Hub(
         conversations=conversations,
         messages=messages,
@@ -62,6 +112,14 @@ def assemble(
         evidence=evidence,
         reports=Reports(journal, evidence, clock, __version__),
         archives=Archives(gate, journal, conversations, messages, keys, ids, redaction, limits),
+        tasks=Tasks(gate, journal, notices, bell, ids, keys, redaction, limits),
+        yolo=Yolo(
+            gate, journal, notices, lapses, sandboxes, ground.workspaces, bell, clock, ids, keys, redaction, limits
+        ),
+        commands=Commands(gate, journal, ringing, lapses, orders, runs, bell, clock, ids, keys, redaction, limits),
+        approvals=Approvals(gate, journal, notices, lapses, bell, clock, ids, keys, redaction, limits),
+        lapses=lapses,
+        snapshots=Snapshots(gate, journal, ground.snapshots, ground.workspaces, clock),
         presence=presence,
         bell=bell,
         ids=ids,
