@@ -2,7 +2,7 @@
 # The stages of .ci/run, each a function that runs alone under `set -eu`. Status 77 means: not here, and the reason printed.
 
 # command:package pairs of what the machine must have; everything else comes from PyPI and npm by lock file
-PACKAGES=(git:git python3:python3 setpriv:util-linux timeout:coreutils)
+PACKAGES=(git:git python3:python3 setpriv:util-linux timeout:coreutils bwrap:bubblewrap prlimit:util-linux)
 export PACKAGE_LIST="${PACKAGES[*]}"
 
 STRANGERS_PATH=/usr/local/bin:/usr/bin:/bin
@@ -52,7 +52,7 @@ stage_test() { ./dev test -q --durations=10; }
 
 # Attacks run in the fast tier unless they are marked slow; this is what the fast tier leaves out but the agent programs.
 stage_slow() {
-  ./dev test --all -q --durations=10 -m "(slow or servers or machines) and not clients and not browser" \
+  ./dev test --all -q --durations=10 -m "(slow or servers or machines) and not sandbox and not clients and not browser" \
     --ignore=tests/docs/test_readme.py
 }
 
@@ -76,6 +76,17 @@ stage_redaction() { # the open half of the labelled texts, where it lies beside 
   # The scorer counts a text without an answer as a miss; here it is a failure.
   grep -q '^SUMMARY .* errors=0 ' "$log" || { head -n 20 "$log"; rm -f "$log"; return 1; }
   rm -f "$log"
+}
+
+stage_commands() { # the sandboxes, and the open half of the judged commands where it lies beside the repository
+  ./dev test --all -q --durations=10 -m "sandbox and not clients and not browser"
+  local corpora=../shared/corpora
+  if [ ! -f "$corpora/score_commands.py" ]; then
+    echo "commands: not scored, $corpora is not here"
+    return 0
+  fi
+  ./dev python "$corpora/score_commands.py" --jsonl "'$ROOT/.venv/bin/mab' yolo explain --jsonl" \
+    --max-false-allow 0 --max-false-block 0.02 --max-errors 0
 }
 
 stage_bench() { ./dev bench --quick; }

@@ -93,6 +93,7 @@ class YoloSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    gate: bool = Field(True, description="false: no agent may ask for commands")
     policy: str = Field("", description="file of rules of your own, beside the built-in ones")
     user: str = Field("", description="user that commands run as when the hub runs as root")
     docker_image: str = Field(

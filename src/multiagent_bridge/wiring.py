@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from multiagent_bridge.adapters.background import TaskBackground
 from multiagent_bridge.adapters.bell import DatagramBell
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.redaction.kingfisher import KingfisherScanner
 from multiagent_bridge.adapters.redaction.re2_engine import Re2Engine
+from multiagent_bridge.adapters.sandbox.bubblewrap import BubblewrapSandbox
+from multiagent_bridge.adapters.sandbox.landlock import LandlockSandbox
+from multiagent_bridge.adapters.snapshots.snapshots import ShadowSnapshots
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
 from multiagent_bridge.adapters.state import master_key, no_core_dumps, prepared
 from multiagent_bridge.adapters.system import RandomIds, SystemClock
+from multiagent_bridge.adapters.workspaces import FolderWorkspaces
 from multiagent_bridge.config import Settings
 from multiagent_bridge.errors import Invalid
+from multiagent_bridge.guard.commands.verdict import Verdict
 from multiagent_bridge.guard.redact import CustomPattern, Redactor
-from multiagent_bridge.services.hub import Hub, assemble
+from multiagent_bridge.ports import Background, Clock, Ids
+from multiagent_bridge.services.hub import Ground, Hub, assemble
+from multiagent_bridge.services.orders import Judge
 
 
 async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None = None) -> Hub:
@@ -37,9 +46,53 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     await bell.open()
     stack.push_async_callback(bell.close)
     redactor = redactor_of(settings)
+    clock, ids, background = SystemClock(), RandomIds(owner), TaskBackground()
+    stack.push_async_callback(background.close)
     return assemble(
-        store, bell, SystemClock(), RandomIds(owner), keys, StoreMeter(), redactor.redact, settings.limits.limits()
+        store,
+        bell,
+        clock,
+        ids,
+        keys,
+        StoreMeter(),
+        redactor.redact,
+        settings.all_limits,
+        ground_of(settings, home, clock, ids, background),
     )
+
+
+def ground_of(settings: Settings, home: Path, clock: Clock, ids: Ids, background: Background) -> Ground:
+    """What commands are judged by and run on. Raises Invalid for rules of the user's own that are wrong."""
+    rules = settings.yolo.policy
+    policy = LatePolicy(Path(rules).expanduser() if rules else None)
+    if rules:
+        # a person's own rules are wrong now, not at the first command
+        _ = policy.version
+    user = settings.yolo.user
+    sandboxes = (BubblewrapSandbox(home, user), LandlockSandbox(home, user))
+    return Ground(
+        policy, lambda line: (), sandboxes, FolderWorkspaces(home), ShadowSnapshots(home, clock, ids), background
+    )
+
+
+def _policy(user_file: Path | None) -> Judge:
+    from multiagent_bridge.adapters.policies import read_policy
+
+    return read_policy(user_file)
+
+
+class LatePolicy:
+    """The command policy, read at the first question: most hubs are never asked for a command."""
+
+    def __init__(self, user_file: Path | None) -> None:
+        self._read = cache(lambda: _policy(user_file))
+
+    @property
+    def version(self) -> str:
+        return self._read().version
+
+    def judge(self, command: str, mode: str, workspace: str = "") -> Verdict:
+        return self._read().judge(command, mode, workspace)
 
 
 def redactor_of(settings: Settings) -> Redactor:

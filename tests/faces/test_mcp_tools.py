@@ -34,7 +34,7 @@ async def test_the_tools_are_those_of_the_specification_in_a_fixed_order(world: 
         listed = await alice.client.list_tools()
     assert [tool.name for tool in listed.tools] == [
         "create_conversation", "join_conversation", "list_conversations", "send_to_partner", "check_messages",
-        "update_my_status", "check_partner_status",
+        "update_my_status", "check_partner_status", "assign_task", "update_task", "list_tasks",
     ]  # fmt: skip
     for tool in listed.tools:
         assert tool.annotations is not None
@@ -158,4 +158,7 @@ async def test_the_schema_of_every_tool_is_plain_json_schema(world: TestHub, era
         for tool in (await alice.client.list_tools()).tools:
             assert tool.output_schema is None
             assert tool.input_schema["type"] == "object"
-            assert "title" not in json.dumps(tool.input_schema)
+            assert "title" not in {
+                **tool.input_schema,
+                **{k: 0 for p in tool.input_schema["properties"].values() for k in p},
+            }

@@ -15,6 +15,7 @@ ENVIRONMENT = (
     ("MAB_MASTER_KEY", "64 hex characters, or file:PATH"),
     ("MAB_HUB__LOG_LEVEL", "any setting: section, two underscores, name; lists as JSON"),
     ("MAB_TOKEN", "token of the session that send, check and heartbeat act as"),
+    ("YOLO_MODE", "1 lets the agent of this mab mcp ask for commands"),
     ("NO_COLOR", "no colour when it is set and not empty"),
 )
 

@@ -45,6 +45,9 @@ def init(
     show: Annotated[bool, typer.Option("--print", help="Show the difference and write nothing.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take out again what mab init wrote.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace another server that is called mab.")] = False,
+    yolo: Annotated[
+        bool, typer.Option("--yolo", help="Write YOLO_MODE=1: these agents may ask for commands, a person decides.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Configure the MCP clients found here to use the bridge: shows the difference, asks, keeps a backup."""
@@ -56,11 +59,16 @@ def init(
         machine, state = this_machine(), config.home()
         plan = _Plan()
         if undo:
-            if as_name is not None or force:
-                raise Invalid("--as and --force have no meaning with --undo", "leave them out")
+            if as_name is not None or force or yolo:
+                raise Invalid("--as, --force and --yolo have no meaning with --undo", "leave them out")
             _plan_undo(plan, machine, state, _clients(client), _scope(scope))
         else:
-            _plan_entries(plan, machine, state, _clients(client), _scope(scope) or "user", as_name, force=force)
+            where = _scope(scope) or "user"
+            if yolo and where == "project":
+                raise Invalid(
+                    "a project's file would open the gate for whoever clones it", "--yolo goes with --scope user"
+                )
+            _plan_entries(plan, machine, state, _clients(client), where, as_name, force=force, yolo=yolo)
         ask = None if yes or show else _asker(undo=undo, as_json=as_json)
         _run(plan, state, show=show, as_json=as_json, ask=ask)
     except BridgeError as fault:
@@ -94,7 +102,15 @@ class _Plan:
 
 
 def _plan_entries(
-    plan: _Plan, machine: Machine, state: Path, named: list[Client], scope: Scope, as_name: str | None, *, force: bool
+    plan: _Plan,
+    machine: Machine,
+    state: Path,
+    named: list[Client],
+    scope: Scope,
+    as_name: str | None,
+    *,
+    force: bool,
+    yolo: bool,
 ) -> None:
     from multiagent_bridge.clients.changes import plan_entry
     from multiagent_bridge.clients.machine import launch_words, plain
@@ -109,6 +125,8 @@ def _plan_entries(
     environment: dict[str, str] = {}
     if machine.environ.get("MAB_HOME"):
         environment["MAB_HOME"] = plain(os.path.normpath(state), "MAB_HOME")
+    if yolo:
+        environment["YOLO_MODE"] = "1"
     for one in clients:
         agent = _agent_name(as_name if as_name is not None else one.name)
         plan.attempt(

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,10 +20,12 @@ from multiagent_bridge.errors import BridgeError, Unavailable
 if TYPE_CHECKING:
     from multiagent_bridge.config import Settings
     from multiagent_bridge.mcp.socket import SocketFace
-    from multiagent_bridge.model.callers import Caller
-    from multiagent_bridge.services.hub import Hub
 
 TIDY_SECONDS = 3600.0
+"""How often what only takes room is removed."""
+
+SWEEP_SECONDS = 60.0
+"""How often requests, approvals and runs whose time is over are ended, so that everybody hears of it."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,10 @@ def serve(
     detached: Annotated[bool, typer.Option(hidden=True)] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End the hub that runs now.")] = False,
     store: Annotated[str | None, typer.Option(help="Store URL, such as sqlite:///PATH.")] = None,
+    no_yolo: Annotated[
+        bool,
+        typer.Option("--no-yolo", help="No agent of this hub may ask for commands, whatever its environment says."),
+    ] = False,
 ) -> None:
     """Run the hub of this state directory. `mab mcp` starts one by itself when none answers."""
     from multiagent_bridge import config
@@ -50,7 +57,7 @@ def serve(
     if stop:
         _stop(settings)
         return
-    raise typer.Exit(asyncio.run(_serve(settings, detached)))
+    raise typer.Exit(asyncio.run(_serve(settings, detached, gate=settings.yolo.gate and not no_yolo)))
 
 
 def mcp(
@@ -61,7 +68,7 @@ def mcp(
     raise typer.Exit(asyncio.run(_standalone(name)))
 
 
-async def _serve(settings: Settings, detached: bool) -> int:
+async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
     from multiagent_bridge.adapters.state import opened, prepared
 
     home = prepared(settings.home)
@@ -85,8 +92,10 @@ async def _serve(settings: Settings, detached: bool) -> int:
         telemetry.start(home / "hub.log" if detached else None, settings.hub.log_level, hub.redaction.text)
         itself = Caller(agent="", name=OWNER, peer=f"uid:{os.geteuid()}", operator=True)
         await hub.messages.recover(itself, OWNER)
-        stack.callback(asyncio.create_task(_tidied(hub, itself)).cancel)
-        face = SocketFace(build(hub), hub, leave.set)
+        await hub.lapses.recover(itself, OWNER)
+        stack.callback(asyncio.create_task(_every(TIDY_SECONDS, lambda: hub.conversations.tidy(itself))).cancel)
+        stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: hub.lapses.sweep(itself))).cancel)
+        face = SocketFace(build(hub, gate and _gate_is_open()), hub, leave.set, gate)
         _write_pid(opened(home / "hub.pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
         stack.callback((home / "hub.pid").unlink, missing_ok=True)
         await face.open(home / "hub.sock")
@@ -105,15 +114,15 @@ async def _serve(settings: Settings, detached: bool) -> int:
     return 0
 
 
-async def _tidied(hub: Hub, itself: Caller) -> None:
-    """Remove what only takes room, now and every hour."""
+async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    """Do it now and every so many seconds."""
     while True:
         try:
-            await hub.conversations.tidy(itself)
+            await act()
         except Unavailable as error:
-            # nobody asked for it and nothing depends on it: the next hour tries again
+            # nobody asked for it and nothing depends on it: the next time tries again
             log.warning("tidying was put off: %s", error)
-        await asyncio.sleep(TIDY_SECONDS)
+        await asyncio.sleep(seconds)
 
 
 def _write_pid(handle: int) -> None:
@@ -164,7 +173,7 @@ async def _standalone(name: str | None) -> int:
         reader, writer = await _standard_streams()
         try:
             settings = config.load()
-            caller = identity(secrets.token_hex(16), name, os.geteuid())
+            caller = identity(secrets.token_hex(16), name, os.geteuid(), settings.yolo.gate and _gate_is_open())
             hub = await wiring.open_hub(settings, stack)
         except BridgeError as failed:
             await refuse(reader, writer, failed)
@@ -180,6 +189,11 @@ async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(0), "rb", 0))
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(os.dup(1), "wb", 0))
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+def _gate_is_open() -> bool:
+    """Whether this process's own environment opens the gate of commands (SPEC section 5): exactly 1 does."""
+    return os.environ.get("YOLO_MODE") == "1"
 
 
 def _let_go() -> None:

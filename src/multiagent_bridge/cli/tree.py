@@ -66,7 +66,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "redact": Listed("redact", "Replace the secrets in a text, as it would be done to a message."),
     },
     "Guard": {
-        "yolo": Listed("yolo", "The guard of commands: what a mode allows, and why."),
+        "yolo": Listed("yolo", "Commands that a person approves: enable, approve, deny, roll back, explain."),
     },
     "Liveness": {
         "task": Listed("tasks", "Tasks: handed out, accepted under a lease, finished once."),

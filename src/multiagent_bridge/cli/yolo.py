@@ -1,110 +1,151 @@
-"""Commands of the guard: yolo explain."""
+"""Commands of the guard: yolo enable, disable, status; the rest of the group stands in files of its own."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from multiagent_bridge.cli import output
-from multiagent_bridge.cli.conversations import Json
-from multiagent_bridge.errors import Invalid, Unavailable
+from multiagent_bridge.cli import output, owner, person
+from multiagent_bridge.cli.approvals import approve, deny, list_all
+from multiagent_bridge.cli.conversations import Conv, Json
+from multiagent_bridge.cli.explain import explain
+from multiagent_bridge.cli.rollback import cleanup, rollback
 
 if TYPE_CHECKING:
-    from multiagent_bridge.guard.commands.verdict import Verdict
+    from collections.abc import Sequence
 
-LINE = 'lines look like {"id": 1, "command": "git status", "mode": "safe"}'
+    from multiagent_bridge.model.callers import Caller
+    from multiagent_bridge.model.workspaces import Snapshot
+    from multiagent_bridge.services.enablings import Standings
+    from multiagent_bridge.services.hub import Hub
+
+SNAPSHOTS = 10
+"""Shown by status; `mab yolo rollback` lists them all."""
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="The guard of commands: what a mode allows, and why.", no_args_is_help=True)
+    group = typer.Typer(help="Commands that a person approves: enable, approve, deny, roll back, explain.", no_args_is_help=True)
     group.callback()(_group)
-    group.command()(explain)
+    group.command()(enable)
+    group.command()(disable)
+    group.command()(status)
+    group.command("list")(list_all)
+    for command in (approve, deny, rollback, cleanup, explain):
+        group.command()(command)
     app.add_typer(group, name="yolo")
 
 
 def _group() -> None:
-    """The guard of commands: what a mode allows, and why."""
+    """Commands that a person approves: enable, approve, deny, roll back, explain."""
 
 
-def explain(
-    command: Annotated[
-        str | None, typer.Argument(metavar="[COMMAND]", help="One command line, quoted; never executed.")
-    ] = None,
-    mode: Annotated[
-        str | None, typer.Option("--mode", help="safe, restricted or yolo; all three when left out.")
-    ] = None,
+def enable(
+    conversation: Conv,
+    mode: Annotated[str, typer.Option("--mode", metavar="MODE", help="safe, restricted or yolo.")],
     workspace: Annotated[
-        str | None,
-        typer.Option("--workspace", metavar="DIR", help="The folder that absolute paths in the line may stand below."),
+        str, typer.Option("--workspace", metavar="DIR", help="The one folder that commands may work in.")
+    ],
+    network: Annotated[bool, typer.Option("--network", help="Let commands reach the network.")] = False,
+    sandbox: Annotated[
+        str,
+        typer.Option("--sandbox", metavar="NAME", help="This sandbox and no other; the best that works when left out."),
+    ] = "",
+    timeout: Annotated[
+        int | None, typer.Option("--timeout", metavar="S", min=1, help="Seconds a command may take.")
     ] = None,
-    jsonl: Annotated[
-        bool,
+    minutes: Annotated[
+        int | None,
         typer.Option(
-            "--jsonl", help='Lines {"id","command","mode"} in, lines {"id","allowed","rule"} out, one at a time.'
+            "--minutes", metavar="M", min=1, help="End it after so many; with the conversation when left out."
         ),
-    ] = False,
+    ] = None,
+) -> None:
+    """Let the agents of a conversation ask for commands: shows what that means, wants a phrase and a code typed."""
+    from multiagent_bridge.model.yolo import PHRASE
+
+    person.required("enabling commands")
+    folder = str(Path(workspace).absolute())
+    offer = owner.run(
+        lambda hub, me: hub.yolo.offer(me, conversation, mode, folder, sandbox, network, timeout, minutes)
+    )
+    for line in offer.lines:
+        person.show(line, *_warning(line))
+    phrase = person.answer(f"Type {PHRASE} to go on.")
+    # the code is for who has typed the phrase; without it the service refuses, and writes that down
+    code = person.answer(f"Type the code {offer.code} to enable exactly this.") if phrase == PHRASE else ""
+    enabled = owner.run(lambda hub, me: hub.yolo.enable(me, offer.enabling.id, phrase, code))
+    output.line(f"enabled: mode {enabled.mode}. Requests: mab yolo list. To end it: mab yolo disable {conversation}")
+
+
+def disable(conversation: Conv, as_json: Json = False) -> None:
+    """No more commands: ends the mode and what was approved in advance; what waits will not run."""
+    ended = owner.run(lambda hub, me: hub.yolo.disable(me, conversation))
+    if as_json:
+        output.data({"conversation_id": conversation, "requests_ended": ended})
+    else:
+        output.say(f"disabled; requests ended: {ended}")
+
+
+def status(
+    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether a mode lets a command run and which rule decides. Nothing is executed."""
-    from multiagent_bridge.guard.policy import MODES, judge
+    """Show what is enabled, what agents wish for, what was approved in advance, and the newest snapshots."""
 
-    below = str(Path(workspace).absolute()) if workspace else ""
-    if jsonl:
-        if command is not None or mode is not None:
-            raise Invalid("--jsonl takes no COMMAND and no --mode", "each line brings its own")
-        _each_line(below)
-        return
-    if command is None:
-        raise Invalid("no command is given", "mab yolo explain 'git status' --mode safe")
-    verdicts = [(one, judge(command, one, below)) for one in ([mode] if mode else MODES)]
+    async def looked(hub: Hub, me: Caller) -> tuple[Sequence[Standings], Sequence[Snapshot]]:
+        return await hub.yolo.status(me, conversation), await hub.snapshots.list(me)
+
+    standings, snapshots = owner.run(looked)
+    if conversation:
+        mine = [one.enabling.workspace for one in standings if one.enabling]
+        snapshots = [snapshot for snapshot in snapshots if snapshot.workspace in mine]
     if as_json:
-        shown = [_shown(command, one, verdict) for one, verdict in verdicts]
-        output.data(shown[0] if mode else shown)
+        from multiagent_bridge.cli.rollback import fields
+
+        shown = {
+            "conversations": [one.fields() for one in standings],
+            "snapshots": [fields(snapshot) for snapshot in snapshots[:SNAPSHOTS]],
+        }
+        output.data(shown)
         return
-    for one, verdict in verdicts:
-        _say(one, verdict)
+    for one in standings:
+        _print(one.fields())
+    if not standings:
+        output.say("nothing was ever enabled or asked for; mab yolo enable CONV --mode MODE --workspace DIR")
+    if snapshots:
+        from multiagent_bridge.cli.rollback import table
+
+        output.line("newest snapshots (mab yolo rollback SNAPSHOT):")
+        table(snapshots[:SNAPSHOTS])
 
 
-def _say(mode: str, verdict: Verdict) -> None:
-    word, colour = ("allowed", "green") if verdict.allowed else ("refused", "red")
-    output.line(f"{mode}: {word} by {verdict.rule}", colour)
-    output.line(f"  {verdict.reason}")
-    for step in verdict.steps:
-        output.line(f"  {step.join + ' ' if step.join else ''}{json.dumps(list(step.argv), ensure_ascii=False)}")
+def _print(standing: dict[str, Any]) -> None:
+    name = standing["conversation_id"]
+    if standing["mode"] is None:
+        output.line(f"{name}: commands are not enabled")
+    else:
+        output.line(f"{name}: mode {standing['mode']} until {standing['until']}", "bold")
+        output.line(f"  workspace  {_plain(standing['workspace'])}")
+        output.line(f"  sandbox    {standing['sandbox']}, at most {standing['seconds']} s a command")
+        output.line(f"  network    {'YES' if standing['network'] else 'no'}", *(["red"] if standing["network"] else []))
+    for wish in standing["wishes"]:
+        words = f"  wish {wish['request_id']}: session {wish['session_id']} asks for mode {wish['mode']}"
+        for lead, word in (("in", wish["workspace"]), ("with sandbox", wish["sandbox"])):
+            words += f" {lead} {_plain(word)}" if word else ""
+        person.show(f"{words}, {wish['asked_at']}", "yellow")
+    for grant in standing["grants"]:
+        person.show(f"  grant {grant['grant_id']} of session {grant['session_id'] or 'any'}: {grant['scope']}")
 
 
-def _shown(command: str, mode: str, verdict: Verdict) -> dict[str, Any]:
-    return {"command": command, "mode": mode, **asdict(verdict)}
+def _plain(text: str) -> str:
+    """What an agent or a file system named, so that nothing in it can pass for another letter or for ours."""
+    from multiagent_bridge.guard.output import visible
+
+    return visible(text)
 
 
-def _each_line(workspace: str) -> None:
-    """One answer a line, written at once. Raises Invalid naming the first line that is not of the form."""
-    from multiagent_bridge.guard.policy import judge
-
-    if sys.stdin is None:
-        raise Unavailable("standard input is closed", "give the lines on standard input")
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        if not line.strip():
-            continue
-        identity, command, mode = _asked(number, line)
-        verdict = judge(command, mode, workspace)
-        output.json_line({"id": identity, "allowed": verdict.allowed, "rule": verdict.rule})
-
-
-def _asked(number: int, line: bytes) -> tuple[object, str, str]:
-    from multiagent_bridge.guard.policy import MODES
-
-    try:
-        asked = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"line {number} is not JSON", LINE) from error
-    if not isinstance(asked, dict) or "id" not in asked or not isinstance(asked.get("command"), str):
-        raise Invalid(f"line {number} has no id and command", LINE)
-    if asked.get("mode") not in MODES:
-        raise Invalid(f"line {number} has no known mode", f"use {', '.join(MODES)}")
-    return asked["id"], asked["command"], asked["mode"]
+def _warning(line: str) -> tuple[str, ...]:
+    """The style of a line that must not be overlooked."""
+    return ("red",) if line.lstrip().startswith(("LACKS", "network       YES")) else ()

@@ -6,6 +6,7 @@ from multiagent_bridge.guard.text import named, quoted
 from multiagent_bridge.mcp.tools import COUNT, FLAG, TEXT, TEXTS, Answer, Call, Tool
 from multiagent_bridge.model.mail import Letter
 from multiagent_bridge.model.messages import ACTION_TYPES
+from multiagent_bridge.services.notices import BRIDGE
 
 
 async def send(call: Call) -> Answer:
@@ -30,7 +31,7 @@ def _shown(letter: Letter) -> str:
     """One message, framed so that nothing in its body or file names can pass for a line of ours."""
     fields = letter.fields()
     reply = f", reply to {fields['reply_to']}" if fields["reply_to"] else ""
-    sender = f"session {fields['from']} ({named(letter.role)})"
+    sender = "the bridge" if fields["from"] == BRIDGE else f"session {fields['from']} ({named(letter.role)})"
     head = f"message {fields['id']} from {sender}, {fields['action_type']}{reply}, {fields['timestamp']}"
     files = "".join(f"\nfile | {name}" for name in letter.files)
     return f"{head}{files}\n{quoted(letter.text)}"

@@ -15,13 +15,20 @@ from mcp.server.lowlevel.server import Server
 
 from multiagent_bridge import __version__
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed
-from multiagent_bridge.mcp import conversations, messages, status
+from multiagent_bridge.mcp import commands, conversations, messages, status, tasks, yolo
 from multiagent_bridge.mcp.connection import Connection, current
 from multiagent_bridge.mcp.tools import Answer, Call, Tool, shown
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.services.hub import Hub
 
-TOOLS: tuple[Tool, ...] = (*conversations.TOOLS, *messages.TOOLS, *status.TOOLS)
+TOOLS: tuple[Tool, ...] = (
+    *conversations.TOOLS,
+    *messages.TOOLS,
+    *status.TOOLS,
+    *tasks.TOOLS,
+    *yolo.TOOLS,
+    *commands.TOOLS,
+)
 
 INSTRUCTIONS = (
     "Talk with other coding agents. create_conversation or join_conversation first; then send_to_partner, and "
@@ -33,15 +40,23 @@ NOBODY = Caller(agent="", name="without identity", peer="unknown")
 log = logging.getLogger(__name__)
 
 
-def build(hub: Hub) -> Server[Any]:
-    """A server whose tools call `hub`. Who calls is the `current` connection, or the bearer of the request's access token."""
-    by_name = {tool.name: tool for tool in TOOLS}
-    described = types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
+def build(hub: Hub, gate: bool = False) -> Server[Any]:
+    """A server whose tools call `hub`. Who calls is the `current` connection, or the bearer of the request's access token.
+
+    `gate`: whether it is open for bearers, whose environment is the hub's own (SPEC section 5).
+    """
+    by_name = {is_open: {tool.name: tool for tool in reachable(is_open)} for is_open in (False, True)}
+    described = {
+        is_open: types.ListToolsResult(tools=[_described(tool) for tool in tools.values()])
+        for is_open, tools in by_name.items()
+    }
 
     async def list_tools(
         ctx: ServerRequestContext[Any, Any], params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return described
+        if (connection := current.get()) is not None:
+            return described[connection.caller.yolo]
+        return described[gate and get_access_token() is not None]
 
     async def call_tool(
         ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
@@ -49,7 +64,7 @@ def build(hub: Hub) -> Server[Any]:
         if (connection := current.get()) is not None:
             return await answered(connection, ctx, params)
         try:
-            bearer = Connection(hub, _bearer())
+            bearer = Connection(hub, _bearer(gate))
         except NotAllowed as error:
             await hub.journal.refused(NOBODY, "connection.open", error)
             return _failed(hub, error)
@@ -64,7 +79,7 @@ def build(hub: Hub) -> Server[Any]:
     async def answered(
         bearer: Connection, ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        tool, request = by_name.get(params.name), _request(ctx)
+        tool, request = by_name[bearer.caller.yolo].get(params.name), _request(ctx)
         await bearer.pace()
         try:
             if bearer.holds(request):
@@ -104,13 +119,15 @@ async def _ran(
     ctx: ServerRequestContext[Any, Any],
     request: str | int,
 ) -> Answer:
-    async def progress(seconds: float) -> None:
-        await ctx.session.report_progress(seconds, None, "waiting for mail")
-
     if tool is None:
         raise await _noted(
             hub, bearer, "tool.call", Invalid(f"there is no tool {shown(name)}", "tools/list shows them")
         )
+    waiting = f"waiting for {tool.waits_for}"
+
+    async def progress(seconds: float) -> None:
+        await ctx.session.report_progress(seconds, None, waiting)
+
     try:
         call = Call(hub, bearer.caller, tool.checked(arguments), progress, lambda: bearer.hold(request))
         # read here once: what is wrong with their form is refused before any service sees them
@@ -144,11 +161,11 @@ def _failed(hub: Hub, error: BridgeError | None) -> types.CallToolResult:
     return types.CallToolResult(content=[_text(said)], is_error=True)
 
 
-def _bearer() -> Caller:
+def _bearer(gate: bool) -> Caller:
     token = get_access_token()
     if token is None:
         raise NotAllowed("this request has no identity", "send a bearer token")
-    return Caller(agent=f"bearer:{token.client_id}", name=token.client_id, peer=f"client:{token.client_id}")
+    return Caller(f"bearer:{token.client_id}", token.client_id, f"client:{token.client_id}", yolo=gate)
 
 
 def _text(text: str) -> types.TextContent:
@@ -162,14 +179,19 @@ def _described(tool: Tool) -> types.Tool:
         input_schema=tool.schema,
         annotations=types.ToolAnnotations(
             read_only_hint=tool.reads,
-            destructive_hint=False,
+            destructive_hint=tool.destroys,
             idempotent_hint=tool.repeatable,
-            open_world_hint=False,
+            open_world_hint=tool.open_world,
         ),
     )
 
 
-def listing_bytes() -> int:
+def reachable(gate: bool) -> tuple[Tool, ...]:
+    """The tools that exist for an agent whose environment opens the gate, or does not."""
+    return tuple(tool for tool in TOOLS if gate or not tool.gated)
+
+
+def listing_bytes(gate: bool = False) -> int:
     """Size of `tools/list` as compact JSON (SPEC section 2: under 6,000)."""
-    listed = types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
+    listed = types.ListToolsResult(tools=[_described(tool) for tool in reachable(gate)])
     return len(json.dumps(listed.model_dump(by_alias=True, exclude_none=True, mode="json"), separators=(",", ":")))

@@ -39,12 +39,16 @@ log = logging.getLogger(__name__)
 
 
 class SocketFace:
-    """Serves MCP to the shims of this user. `retire` is called when a newer shim asks the hub to make way."""
+    """Serves MCP to the shims of this user. `retire` is called when a newer shim asks the hub to make way.
 
-    def __init__(self, server: Server[Any], hub: Hub, retire: Callable[[], None]) -> None:
+    Without `gate` no agent's environment opens the gate of commands here.
+    """
+
+    def __init__(self, server: Server[Any], hub: Hub, retire: Callable[[], None], gate: bool = True) -> None:
         self._server = server
         self._hub = hub
         self._retire = retire
+        self._gate = gate
         self._connections: set[asyncio.Task[None]] = set()
         self._streams: set[Stream] = set()
         self._left_at = 0.0
@@ -128,7 +132,7 @@ class SocketFace:
             elif hello.get("verb") == "ping":
                 caller = None
             else:
-                caller = _caller(hello, peer)
+                caller = _caller(hello, peer, self._gate)
         except (BridgeError, TimeoutError) as error:
             refusal = error if isinstance(error, BridgeError) else Unavailable("no greeting came", "use: mab mcp")
             await self._wrote_down(peer, refusal)
@@ -170,21 +174,25 @@ def _greeting(line: bytes) -> dict[str, Any]:
     return hello
 
 
-def _caller(hello: dict[str, Any], peer: int) -> Caller:
+def _caller(hello: dict[str, Any], peer: int, gate: bool) -> Caller:
     key = hello.get("key")
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise Invalid("the greeting brings no connection key", "start the client through: mab mcp")
-    return identity(key, hello.get("as"), peer)
+    # a shim that does not say so leaves it closed
+    return identity(key, hello.get("as"), peer, gate and hello.get("yolo") is True)
 
 
-def identity(key: str, name: object, peer: int) -> Caller:
-    """Who a connection is: its own random `key`, and the name it was started under. Raises Invalid for a bad name."""
+def identity(key: str, name: object, peer: int, yolo: bool = False) -> Caller:
+    """Who a connection is: its own random `key`, the name it was started under, and whether its environment opens the gate
+    of commands. Raises Invalid for a bad name.
+    """
     if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
         raise Invalid("that is no name for an agent", "1 to 64 letters, digits, dots, dashes; for instance --as claude")
     # only a digest is kept: who reads the store cannot take up a connection
     digest = hashlib.sha256(b"connection" + key.encode()).hexdigest()[:32]
     label = name or f"anonymous-{digest[:6]}"
-    return Caller(f"key:{digest}", label, f"uid:{peer}", alias=f"as:{peer}:{name}" if name else "")
+    alias = f"as:{peer}:{name}" if name else ""
+    return Caller(f"key:{digest}", label, f"uid:{peer}", alias=alias, yolo=yolo)
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:

@@ -61,6 +61,10 @@ def shown(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
+    """A tool and its hints. `gated`: it exists only behind the environment gate (SPEC section 5). `waits_for` names, in
+    progress notifications, what a waiting call waits for.
+    """
+
     name: str
     description: str
     properties: Schema
@@ -69,6 +73,10 @@ class Tool:
     reads: bool = False
     repeatable: bool = False
     bound: bool = field(default=True)
+    gated: bool = False
+    destroys: bool = False
+    open_world: bool = False
+    waits_for: str = "mail"
 
     @property
     def schema(self) -> Schema:

@@ -21,6 +21,7 @@ from multiagent_bridge.services.conversations import Conversations, Created, nor
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.messages import Messages
+from multiagent_bridge.services.notices import BRIDGE
 from multiagent_bridge.services.redaction import Redaction
 
 FORMAT = 1
@@ -204,7 +205,7 @@ class Archives:
         deliveries = [_object("a delivery", row) for row in _list("deliveries", fields.get("deliveries"))]
         return Row(
             id=text.whole("id", fields.get("id"), 1, BIGGEST_ID),
-            sender=text.choice("from", fields.get("from"), tuple(names)),
+            sender=text.choice("from", fields.get("from"), (*names, BRIDGE)),
             action_type=text.choice("action_type", fields.get("action_type"), ACTION_TYPES),
             # a placeholder may be longer than what it stands for
             text=text.body("a message", fields.get("message"), 2 * limits.message_characters),

@@ -29,7 +29,7 @@ from multiagent_bridge.services.topics import APPROVALS, command_topic
 Fields = dict[str, object]
 
 RUN_WAIT_SECONDS = 50
-"""How long a call that began a run waits for its end: clients give up on calls after a minute."""
+"""How long a call that began a run lasts at least, if the run does: clients give up on calls after a minute."""
 
 ACTION = "command.execute"
 
@@ -265,7 +265,7 @@ class Commands:
                         raise attempt.error
                     if command.state == "approved" and attempt is None:
                         attempt = self._runs.begin(caller, conversation, command, self._token(command, asked))
-                        ends = max(ends, self._clock.monotonic() + RUN_WAIT_SECONDS * SECOND)
+                        ends = max(ends, began + RUN_WAIT_SECONDS * SECOND)
                 except BridgeError as refusal:
                     raise await self._gate.refuse(caller, here, ACTION, refusal, seated=False) from refusal
                 left = (ends - self._clock.monotonic()) / SECOND

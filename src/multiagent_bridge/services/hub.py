@@ -29,6 +29,7 @@ from multiagent_bridge.services.sandboxes import Sandboxes
 from multiagent_bridge.services.snapshots import Snapshots
 from multiagent_bridge.services.status import Status
 from multiagent_bridge.services.tasks import Tasks
+from multiagent_bridge.services.watchdog import Watchdog
 from multiagent_bridge.services.yolo import Yolo
 
 
@@ -54,6 +55,7 @@ class Hub:
     reports: Reports
     archives: Archives
     tasks: Tasks
+    watchdog: Watchdog
     yolo: Yolo
     commands: Commands
     approvals: Approvals
@@ -104,6 +106,7 @@ def assemble(
         keys,
         redaction,
     )
+    tasks = Tasks(gate, journal, notices, bell, ids, keys, redaction, limits)
     return Hub(
         conversations=conversations,
         messages=messages,
@@ -112,7 +115,8 @@ def assemble(
         evidence=evidence,
         reports=Reports(journal, evidence, clock, __version__),
         archives=Archives(gate, journal, conversations, messages, keys, ids, redaction, limits),
-        tasks=Tasks(gate, journal, notices, bell, ids, keys, redaction, limits),
+        tasks=tasks,
+        watchdog=Watchdog(gate, journal, notices, tasks, bell, clock),
         yolo=Yolo(
             gate, journal, notices, lapses, sandboxes, ground.workspaces, bell, clock, ids, keys, redaction, limits
         ),

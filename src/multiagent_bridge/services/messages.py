@@ -17,6 +17,7 @@ from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.ports import Bell, Clock, Keys, Store, Tx
 from multiagent_bridge.services.gate import Gate, Standing, Ticket
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.notices import BRIDGE
 from multiagent_bridge.services.redaction import Redaction
 
 Progress = Callable[[float], Awaitable[None]]
@@ -290,7 +291,7 @@ class Messages:
     def _opened(
         self, conversation: Conversation, sessions: Sequence[Session], found: Sequence[Message]
     ) -> Sequence[Letter]:
-        roles = {session.id: session.role for session in sessions}
+        roles = {BRIDGE: "the bridge itself", **{session.id: session.role for session in sessions}}
         letters = []
         for message in found:
             body = self._keys.open(conversation, f"messages/body/{message.id}", message.body)

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 REPLAY = "mab:replay"
 """The id under which the shim says a client's handshake again; its answer is for nobody."""
 
-REPEATABLE = ("check_messages", "list_conversations", "update_my_status", "check_partner_status", "list_tasks")
+REPEATABLE = (
+    "check_messages",
+    "list_conversations",
+    "update_my_status",
+    "check_partner_status",
+    "list_tasks",
+    "enable_yolo_mode",
+)
 
 _ANSWER = b'{"jsonrpc":"2.0","id":'
 _ID_BYTES = 256
@@ -27,6 +34,8 @@ def advice(request: dict[str, Any]) -> str:
     arguments = params.get("arguments") if isinstance(params, dict) else None
     if name in REPEATABLE:
         return "repeat the call: nothing was lost"
+    if name == "execute_command":
+        return _advice_on_a_command(arguments if isinstance(arguments, dict) else {})
     if name != "send_to_partner":
         return "do not repeat it blindly: it may have taken effect; list_conversations shows where you are"
     if isinstance(arguments, dict) and arguments.get("idempotency_key"):
@@ -35,6 +44,14 @@ def advice(request: dict[str, Any]) -> str:
         "do not repeat it blindly: it may have been stored; check_partner_status shows what your partner has not read, "
         "and with an idempotency_key a repeat is safe"
     )
+
+
+def _advice_on_a_command(arguments: dict[str, Any]) -> str:
+    if arguments.get("command_id"):
+        return "repeat the call with its command_id: it runs at most once"
+    if arguments.get("dry_run", True) is not False:
+        return "repeat the call: a dry run does nothing"
+    return "repeating it may ask the person twice, but runs nothing by itself"
 
 
 def refusal(request: dict[str, Any], sentence: str) -> bytes:
