@@ -1,0 +1,1 @@
+"""Snapshots of workspaces in shadow git repositories, which git never sees the workspace through."""
