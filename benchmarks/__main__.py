@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import crash, figures, history, idle, latency, load, processes, start
+from benchmarks import approvals, crash, figures, history, idle, latency, load, policy, processes, snapshots, start
 
 ROWS = {
     "send": latency.send,
@@ -19,6 +19,9 @@ ROWS = {
     "idle": idle.agents,
     "crash": crash.kills,
     "history": history.newest,
+    "approvals": approvals.races,
+    "snapshots": snapshots.taken,
+    "policy": policy.judging,
 }
 OUT = Path(__file__).parent.parent / "out"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -71,7 +72,7 @@ def ground_of(settings: Settings, home: Path, clock: Clock, ids: Ids, background
     user = settings.yolo.user
     sandboxes = (BubblewrapSandbox(home, user), LandlockSandbox(home, user))
     return Ground(
-        policy, lambda line: (), sandboxes, FolderWorkspaces(home), ShadowSnapshots(home, clock, ids), background
+        policy, advise, sandboxes, FolderWorkspaces(home), ShadowSnapshots(home, clock, ids), background
     )
 
 
@@ -79,6 +80,13 @@ def _policy(user_file: Path | None) -> Judge:
     from multiagent_bridge.adapters.policies import read_policy
 
     return read_policy(user_file)
+
+
+def advise(line: str) -> Sequence[str]:
+    """What a second reader has to say about a yolo line; its grammar is loaded at the first."""
+    from multiagent_bridge.adapters import shell_advice
+
+    return shell_advice.advise(line)
 
 
 class LatePolicy:
@@ -100,7 +108,7 @@ def redactor_of(settings: Settings) -> Redactor:
     patterns = [CustomPattern(**dict(pattern)) for pattern in settings.redaction.patterns]
     engine = Re2Engine() if any(pattern.regex for pattern in patterns) else None
     scanner = KingfisherScanner() if settings.redaction.scanner else None
-    return Redactor(patterns, engine=engine, scanner=scanner)
+    return Redactor(patterns, engine=engine, scanner=scanner, fingerprints=settings.redaction.fingerprints)
 
 
 def sqlite_path(url: str, home: Path) -> Path:

@@ -34,7 +34,11 @@ def explain(
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option("--policy", metavar="FILE", help="Rules of your own (TOML) beside the built-in ones; else what the settings name."),
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="Rules of your own (TOML) beside the built-in ones; else what the settings name.",
+        ),
     ] = None,
     jsonl: Annotated[
         bool,

@@ -8,10 +8,11 @@ glued on. Names match whole: getopt, argparse and git accept abbreviations, this
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multiagent_bridge.guard.commands.kinds import KINDS, PATH_KINDS, Kind, kind_named
+from multiagent_bridge.guard.commands.entries import Entry
+from multiagent_bridge.guard.commands.kinds import Flags, Kind, Kinds
 from multiagent_bridge.guard.commands.paths import pattern_inside
 from multiagent_bridge.guard.commands.reading import Word
 from multiagent_bridge.guard.commands.verdict import Denied
@@ -38,50 +39,28 @@ class Given:
 Check = Callable[[Given], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Program:
     """What one program (or sub-command) may be given.
 
-    `operands` are kinds in order, the last with `*` for any number ("text path*"). `pattern` are options that stand
-    for the first operand. `number`: `-20` is accepted. `raw`: everything is an operand. `bundled` false: `-ab` is one name.
-    `after` judges what follows `--`. `check` has the last word. `allow` and `refuse` are examples that hold for this row.
+    `leading` are the kinds of the first operands, `rest` that of all others (None: no others); `least` operands must be there.
+    `pattern` are options that stand for the first operand. `number`: `-20` is accepted. `raw`: everything is an operand.
+    `bundled` false: `-ab` is one name. `stop`: the first operand ends the walk. `after` judges what follows `--`.
+    `check` has the last word.
     """
 
     name: str
-    options: str = ""
-    operands: str = ""
-    pattern: str = ""
+    flags: Flags
+    leading: tuple[Kind, ...] = ()
+    rest: Kind | None = None
+    pattern: tuple[str, ...] = ()
     number: bool = False
     raw: bool = False
     bundled: bool = True
     stop: bool = False
+    least: int = 0
     after: Program | None = None
     check: Check | None = None
-    allow: tuple[str, ...] = ()
-    refuse: tuple[str, ...] = ()
-    flags: dict[str, tuple[bool, Kind | None]] = field(init=False, repr=False, compare=False)
-    leading: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    rest: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        flags: dict[str, tuple[bool, Kind | None]] = {}
-        for word in self.options.split():
-            name, has_kind, kind = word.partition("=")
-            optional = name.endswith("?")
-            name = name.rstrip("?")
-            if has_kind:
-                flags[name] = (optional, kind_named(kind))
-            elif name.startswith("--") or not self.bundled:
-                flags[name] = (False, None)
-            else:
-                flags.update({f"-{letter}": (False, None) for letter in name[1:]})
-        kinds = self.operands.split()
-        rest = kinds.pop()[:-1] if kinds and kinds[-1].endswith("*") else ""
-        for kind in (*kinds, *([rest] if rest else [])):
-            kind_named(kind)
-        object.__setattr__(self, "flags", flags)
-        object.__setattr__(self, "leading", tuple(kinds))
-        object.__setattr__(self, "rest", rest)
 
     def judge(self, words: Sequence[Word], workspace: str, area: str = "") -> Given:
         """Walk the arguments (the name not among them). Raises Denied at the first that is not accepted."""
@@ -93,18 +72,71 @@ class Program:
         return given
 
     def _operands(self, given: Given, workspace: str, area: str) -> None:
-        kinds = list(self.leading)
-        if self.pattern and given.has(*self.pattern.split()):
-            kinds = kinds[1:]
+        kinds = self.leading[1:] if self.pattern and given.has(*self.pattern) else self.leading
+        if len(given.operands) < self.least:
+            raise Denied(f"{area}.operand", f"{area} needs a further argument here")
         for place, word in enumerate(given.operands):
             kind = kinds[place] if place < len(kinds) else self.rest
-            if not kind:
+            if kind is None:
                 raise Denied(f"{area}.operand", f"{area} takes no further argument here: {word.text}")
             if word.glob:
-                if kind not in PATH_KINDS:
+                if not kind.path:
                     raise Denied("shell.glob", "a pattern stands where no path is wanted; quote it")
                 pattern_inside(word.text)
-            kind_named(kind)(word.text, workspace)
+            kind.judge(word.text, workspace)
+
+
+def program(
+    entry: Entry, kinds: Kinds, checks: Mapping[str, Check], parts: Mapping[str, Program], name: str = ""
+) -> Program:
+    """The program of an entry. Raises Invalid when it names a kind, a check or a part that is not there."""
+    bundled = entry.flag("bundled", True)
+    operands = entry.words("operands")
+    rest = operands.pop()[:-1] if operands and operands[-1].endswith("*") else ""
+    after, check = entry.text("after"), entry.text("check")
+    if after and after not in parts:
+        raise entry.wrong(f"names the part {after!r}, which is not there")
+    if check and check not in checks:
+        raise entry.wrong(f"names the check {check!r}, which is not there")
+    return Program(
+        name=name or entry.name,
+        flags=flags_of(entry, "options", kinds, bundled=bundled),
+        leading=tuple(_kind(entry, kind, kinds) for kind in operands),
+        rest=_kind(entry, rest, kinds) if rest else None,
+        pattern=tuple(entry.words("pattern")),
+        number=entry.flag("number"),
+        raw=entry.flag("raw"),
+        bundled=bundled,
+        stop=entry.flag("stop"),
+        least=entry.number("least"),
+        after=parts[after] if after else None,
+        check=checks[check] if check else None,
+    )
+
+
+def flags_of(entry: Entry, key: str, kinds: Kinds, *, bundled: bool) -> Flags:
+    """The options of a text of words. Raises Invalid for a kind that is not there."""
+    words = tuple(entry.words(key))
+    if (known := kinds.flags.get((words, bundled))) is not None:
+        return known
+    found: Flags = {}
+    for word in words:
+        name, has_kind, kind = word.partition("=")
+        if has_kind:
+            found[name.rstrip("?")] = (name.endswith("?"), _kind(entry, kind, kinds))
+        elif name.startswith("--") or not bundled:
+            found[name] = (False, None)
+        else:
+            found.update({f"-{letter}": (False, None) for letter in name[1:]})
+    kinds.flags[words, bundled] = found
+    return found
+
+
+def _kind(entry: Entry, name: str, kinds: Kinds) -> Kind:
+    found = kinds.named(name)
+    if found is None:
+        raise entry.wrong(f"names the kind {name!r}, which is not there")
+    return found
 
 
 class Walk:
@@ -180,18 +212,18 @@ class Walk:
         word = queue.pop()
         if word.glob:
             raise Denied("shell.glob", "a pattern stands in the value of an option; quote it")
-        if _LOOKS_LIKE_OPTION.match(word.text) and name not in self.program.pattern.split():
+        if _LOOKS_LIKE_OPTION.match(word.text) and name not in self.program.pattern:
             # should this version of the program take no separate value here, the word would be an option nobody judged
             raise Denied(f"{self.area}.option", f"the value of {name} begins with a hyphen; write {name}=VALUE")
         self._value(name, word.text, kind)
-        if kind is KINDS["pair"]:
+        if kind.name == "pair":
             if not queue:
                 raise Denied(f"{self.area}.option", f"{name} needs a name and a value")
             queue.pop()
 
     def _value(self, name: str, value: str, kind: Kind) -> None:
         try:
-            kind(value, self.workspace)
+            kind.judge(value, self.workspace)
         except Denied as denied:
             raise Denied(denied.rule, f"{self.area} {name}: {denied.reason}") from None
         self.given.options.setdefault(name, []).append(value)

@@ -10,11 +10,15 @@ import re
 from dataclasses import dataclass, field
 
 from multiagent_bridge.guard.commands.verdict import Denied
-from multiagent_bridge.guard.commands.words import Command, Text, Words
+from multiagent_bridge.guard.commands.words import Command, Text, Words, refuse_evaluated
 
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[\w@*-]*\])?\+?=")
+_ARRAY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=\(")
+_DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 _REDIRECT = re.compile(r"(?:[0-9]{1,2}|\{[A-Za-z_][A-Za-z0-9_]*\})?(?:&>>|&>|<<<|<<-|<<|<>|<&|>>|>\||>&|>|<)(?!\()")
 _SKIPPED = frozenset({"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "!", "{", "}", "time"})
+_OPENS = frozenset({"{", "if", "while", "until", "for", "select", "case"})
+_CLOSES = frozenset({"}", "fi", "done", "esac"})
 _PORTABLE = re.compile(r"\s+-p(?=\s)")
 _ENDLESS = re.compile(r"\s+(?:true|false|:|\[ 1 \]|\(\( ?1 ?\)\)|\[\[ 1 \]\])\s*[;\n]")
 _EMPTY_BRACKETS = re.compile(r"\(\s*\)")
@@ -49,7 +53,7 @@ class Reader(Words):
             elif c == ")" and closing == ")":
                 self.at += 1
                 break
-            elif redirect := _REDIRECT.match(self.line, self.at):
+            elif c in "<>&{0123456789" and (redirect := _REDIRECT.match(self.line, self.at)):
                 self._redirect(redirect, state.current)
             elif c in ";&|":
                 self._operator(state, found)
@@ -73,18 +77,32 @@ class Reader(Words):
         end = self.line.find("\n", self.at)
         self.at = len(self.line) if end < 0 else end
 
-    def _finish(self, state: _State, found: list[Command], *, pipe: bool = False, background: bool = False) -> None:
+    def _finish(
+        self,
+        state: _State,
+        found: list[Command],
+        *,
+        pipe: bool = False,
+        background: bool = False,
+        operator: str = ";",
+    ) -> None:
         current = state.current
         if not current.empty():
             for text in (*current.words, *(t for _, t in current.assigned), *(t for _, t in current.redirects)):
-                found += text.inner
+                for first in text.fed:
+                    first.source, first.piped = current, True
+                found += self._inner(text)
             found.append(current)
         if background and found:
             found[-1].background = True
-        following = Command(looped=any(state.loops))
+        if pipe and found:
+            found[-1].feeds = True
+        following = Command(looped=any(state.loops), after=operator, maybe=bool(state.choices))
         if pipe:
             following.source = found[-1] if found else None
             following.piped = True
+        elif state.inputs and state.inputs[-1].piped:
+            following.source, following.piped = state.inputs[-1].source, True
         state.current = following
 
     def _operator(self, state: _State, found: list[Command]) -> None:
@@ -94,9 +112,10 @@ class Reader(Words):
             self._finish(state, found)
             state.pattern = state.cases > 0
         elif two[0] == "|" and two != "||":
-            self._finish(state, found, pipe=True)
+            self._finish(state, found, pipe=True, operator="|")
         else:
-            self._finish(state, found, background=two[0] == "&" and two != "&&")
+            operator = two if two in ("&&", "||") else ";"
+            self._finish(state, found, background=two[0] == "&" and two != "&&", operator=operator)
 
     def _parenthesis(self, state: _State, found: list[Command]) -> None:
         current = state.current
@@ -104,38 +123,55 @@ class Reader(Words):
             end = self.line.find("))", self.at)
             if end < 0:
                 raise Denied("yolo.unreadable", ")) is missing")
-            found += Reader(self.line[self.at + 2 : end], self.depth + 1).quoted().inner
+            found += self._inner(Reader(self.line[self.at + 2 : end], self.depth + 1).quoted())
             self.at = end + 2
             return
         if len(current.words) == 1 and _EMPTY_BRACKETS.match(self.line, self.at):
             self.at = self.line.index(")", self.at) + 1
             state.current = Command(looped=current.looped)
+            state.defines = True
             return
         if not current.empty():
             raise Denied("yolo.unreadable", "a bracket stands where none can")
+        start = self.at
         self.at += 1
         nested = self._deeper().commands(")")
-        if nested and current.piped:
-            nested[0].source, nested[0].piped = current.source, True
+        for place, one in enumerate(nested):
+            one.shell = (start, *one.shell)
+            one.maybe |= bool(state.choices)
+            one.after = current.after if place == 0 else one.after
+            one.looped |= any(state.loops)
+            if current.piped and not one.piped:
+                one.source, one.piped = current.source, True
         found += nested
 
     def _word(self, state: _State, found: list[Command]) -> None:
         current = state.current
         if not current.words and (assigned := _ASSIGN.match(self.line, self.at)):
             self.at = assigned.end()
+            appends = assigned[0].endswith("+=")
             if self.line.startswith("(", self.at):
                 self.at += 1
                 value = Text("$()", self._deeper().commands(")"), substituted=True)
                 # the words of an array are read as commands: they are data, only what they substitute runs
-                value.inner = [inner for listed in value.inner for text in listed.words for inner in text.inner]
+                listed = [text for command in value.inner for text in command.words]
+                value.inner = [inner for text in listed for inner in text.inner]
+                current.assigned += [(assigned[1], text) for text in listed]
             else:
                 value = self.word(assignment=True)
+            value.substituted |= appends
             current.assigned.append((assigned[1], value))
+            return
+        declares = bool(current.words) and current.words[0].text in _DECLARING
+        if declares and (assigned := _ARRAY.match(self.line, self.at)):
+            self.at = assigned.end()
+            current.words.append(Text(assigned[1], self._deeper().commands(")")))
             return
         text = self.word()
         if current.words or current.assigned or not text.bare:
             current.words.append(text)
         elif text.text in _SKIPPED:
+            self._nest(state, text.text)
             if text.text in ("while", "until"):
                 state.loops.append(_ENDLESS.match(self.line, self.at) is not None)
             elif text.text == "done" and state.loops:
@@ -146,10 +182,12 @@ class Reader(Words):
         elif text.text == "coproc":
             raise Denied("yolo.dynamic", "a co-process is not read")
         elif text.text in ("for", "select"):
+            self._nest(state, text.text)
             self._for(current, found)
             state.loops.append(False)
         elif text.text == "case":
-            found += self._spaced().inner
+            self._nest(state, text.text)
+            found += self._inner(self._spaced())
             self._spaced()
             state.cases += 1
             state.pattern = True
@@ -158,28 +196,57 @@ class Reader(Words):
             self._blank()
             if braces := _EMPTY_BRACKETS.match(self.line, self.at):
                 self.at = braces.end()
+            state.defines = True
         elif text.text == "[[":
             self._condition(found)
         else:
             current.words.append(text)
+
+    def _nest(self, state: _State, word: str) -> None:
+        """What a compound command is fed, each command in it is fed."""
+        if word in _OPENS:
+            state.inputs.append(Command(source=state.current.source, piped=state.current.piped))
+            if word != "{" or state.defines:
+                state.choices.append(len(state.inputs))
+            state.defines = False
+        elif word in _CLOSES and state.inputs:
+            if state.choices and state.choices[-1] == len(state.inputs):
+                state.choices.pop()
+            state.inputs.pop()
+        state.current.maybe = bool(state.choices)
+
+    def _inner(self, text: Text) -> list[Command]:
+        """The commands of substitutions, each of which runs in a subshell."""
+        for one in text.inner:
+            one.shell = (-1 - self.at, *one.shell)
+        return text.inner
 
     def _spaced(self) -> Text:
         self._blank()
         return self.word()
 
     def _for(self, current: Command, found: list[Command]) -> None:
+        """The words of a loop are values of its variable."""
         self._blank()
         if self.line.startswith("((", self.at):
             self._parenthesis(_State(Command()), found)
             return
-        self.word()
+        name = self.word().text
+        values = Command(after=";")
+        found.append(values)
         while True:
             self._blank()
             if self.at >= len(self.line) or self.line[self.at] in ";\n":
-                return
+                break
             if self.line[self.at] in "&|()<>":
                 raise Denied("yolo.unreadable", "an operator stands in the words of a loop")
-            found += self.word().inner
+            text = self.word()
+            found += self._inner(text)
+            values.assigned.append((name, text))
+        if values.assigned[:1] and values.assigned[0][1].text == "in":
+            values.assigned.pop(0)
+        if not values.assigned:
+            values.assigned.append((name, Text("$@", variable=True)))
 
     def _condition(self, found: list[Command]) -> None:
         while True:
@@ -190,7 +257,8 @@ class Reader(Words):
             text = self.word()
             if text.text == "]]":
                 return
-            found += text.inner
+            refuse_evaluated(text.text)
+            found += self._inner(text)
 
     def _pattern(self, state: _State) -> None:
         """Over `pattern)` of a case, or its esac."""
@@ -200,6 +268,7 @@ class Reader(Words):
             self.at += 4
             state.cases -= 1
             state.pattern = False
+            self._nest(state, "esac")
             return
         while self.at < len(self.line) and self.line[self.at] != ")":
             if self.line[self.at] in "|* \t[]?!":
@@ -242,7 +311,7 @@ class Reader(Words):
                 lines.append(line)
             command.fed = "\n".join(lines)
             if expanded:
-                found += Reader(command.fed, self.depth + 1).quoted().inner
+                found += self._inner(Reader(command.fed, self.depth + 1).quoted())
         self.waiting = []
 
 
@@ -252,3 +321,6 @@ class _State:
     cases: int = 0
     pattern: bool = False
     loops: list[bool] = field(default_factory=list)
+    inputs: list[Command] = field(default_factory=list)
+    choices: list[int] = field(default_factory=list)
+    defines: bool = False

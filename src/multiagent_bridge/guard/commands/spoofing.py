@@ -17,6 +17,7 @@ _LOOKALIKES = re.compile(
 """Greek, Cyrillic, Armenian, Cherokee, small capitals, letter-like, full-width and mathematical letters."""
 _RUN = re.compile(r"[^\W\d_]+")
 _DASH_WORD = re.compile("(?:^|[ \"'])[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+[A-Za-z]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GAP = re.compile(" {16}")
 _MARKS = 3
 
@@ -36,8 +37,8 @@ def refuse_spoofing(command: str, permitted: str = "") -> None:
 
 
 def _refuse_controls(command: str, permitted: str) -> None:
-    for c in command:
-        if (c < " " or c == "\x7f") and c not in permitted:
+    for c in _CONTROL.findall(command):
+        if c not in permitted:
             raise Denied("spoof.control", f"the line holds the control character {_named(c)}")
 
 

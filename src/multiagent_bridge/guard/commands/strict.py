@@ -3,97 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cache
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from multiagent_bridge.guard.commands.builds import CARGO, PYTEST
-from multiagent_bridge.guard.commands.git import Git
-from multiagent_bridge.guard.commands.git_read import READ
-from multiagent_bridge.guard.commands.git_write import WRITE
-from multiagent_bridge.guard.commands.interpreters import Node, Python
-from multiagent_bridge.guard.commands.kinds import kind_named
-from multiagent_bridge.guard.commands.own import refuse_guard
-from multiagent_bridge.guard.commands.packages import NPM, PIP
-from multiagent_bridge.guard.commands.programs import PROGRAMS
+from multiagent_bridge.guard.commands.deny import Denials
+from multiagent_bridge.guard.commands.families import Row
+from multiagent_bridge.guard.commands.kinds import Kind
 from multiagent_bridge.guard.commands.reading import Operator, Piece, Stream, Word, read
-from multiagent_bridge.guard.commands.searching import RG, SED, Find
 from multiagent_bridge.guard.commands.spoofing import refuse_spoofing
 from multiagent_bridge.guard.commands.verdict import Denied, Step
 
 MOST_STEPS = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*|\[")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?\+?=")
-_SAFE_VARIABLES = {
-    "LANG": "locale",
-    "LC_ALL": "locale",
-    "LC_CTYPE": "locale",
-    "LC_COLLATE": "locale",
-    "TZ": "zone",
-    "NO_COLOR": "setting",
-    "COLUMNS": "number",
-}
-_VARIABLES = _SAFE_VARIABLES | {
-    "CI": "setting",
-    "FORCE_COLOR": "setting",
-    "CLICOLOR": "setting",
-    "CLICOLOR_FORCE": "setting",
-    "NODE_ENV": "word",
-    "RUST_BACKTRACE": "0|1|full",
-    "RUST_LOG": "setting",
-    "CARGO_TERM_COLOR": "always|never|auto",
-    "PYTHONPATH": "paths",
-    "PYTHONUNBUFFERED": "setting",
-    "PYTHONDONTWRITEBYTECODE": "setting",
-    "PYTHONHASHSEED": "word",
-    "PYTHONWARNINGS": "error|ignore|default|always|module|once",
-    "PYTHONUTF8": "0|1",
-    "LOG_LEVEL": "word",
-    "DEBUG": "setting",
-    "PORT": "number",
-}
 
 
-class Row(Protocol):
-    """What judges the arguments of one program. `allow` and `refuse` are example lines that hold."""
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """The rules of safe or restricted: a row for each program, the variables that may stand before one, and refusals."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def allow(self) -> tuple[str, ...]: ...
-    @property
-    def refuse(self) -> tuple[str, ...]: ...
-
-    def judge(self, words: Sequence[Word], workspace: str) -> object: ...
+    mode: str
+    rows: Mapping[str, Row]
+    variables: Mapping[str, Kind]
+    denials: Denials
 
 
-@cache
-def rows(mode: str) -> dict[str, Row]:
-    """The programs of a mode by name."""
-    found: dict[str, Row] = {row.name: row for row in PROGRAMS}
-    found |= {"rg": RG, "sed": SED, "find": Find(), "git": Git(READ)}
-    if mode == "restricted":
-        found |= {
-            "git": Git(WRITE),
-            "npm": NPM,
-            "pip": PIP,
-            "pip3": PIP,
-            "pytest": PYTEST,
-            "py.test": PYTEST,
-            "cargo": CARGO,
-        }
-        found |= {"python": Python("python"), "python3": Python("python3"), "node": Node()}
-    return found
-
-
-def plan(command: str, mode: str, workspace: str) -> tuple[Step, ...]:
-    """The steps of a line that `mode` allows. Raises Denied naming the first rule that it meets."""
+def plan(command: str, rules: Strict, workspace: str) -> tuple[Step, ...]:
+    """The steps of a line that the rules allow. Raises Denied naming the first rule that it meets."""
     refuse_spoofing(command)
-    refuse_guard(command)
+    rules.denials.refuse_line(command)
     steps: list[Step] = []
     join = ""
     for pieces, operator in _split(read(command)):
-        step = _step(pieces, join, mode, workspace)
+        step = _step(pieces, join, rules, workspace)
         if step.argv[0] == "cd" and "|" in (join, operator):
             raise Denied("shell.cd", "cd in a pipeline changes nothing")
         steps.append(step)
@@ -118,10 +60,10 @@ def _split(pieces: list[Piece]) -> list[tuple[list[Piece], str]]:
     return found
 
 
-def _step(pieces: list[Piece], join: str, mode: str, workspace: str) -> Step:
+def _step(pieces: list[Piece], join: str, rules: Strict, workspace: str) -> Step:
     words = [piece for piece in pieces if isinstance(piece, Word)]
     streams = tuple(piece.text for piece in pieces if isinstance(piece, Stream))
-    environment, words = _environment(words, mode, workspace)
+    environment, words = _environment(words, rules, workspace)
     if not words:
         raise Denied("shell.empty", "an operator or a redirection without a command" if pieces else "an empty command")
     name = words[0]
@@ -129,9 +71,10 @@ def _step(pieces: list[Piece], join: str, mode: str, workspace: str) -> Step:
         raise Denied("program.path", "a program is named by its bare name; a path could be any file")
     if not name.bare or name.glob or not _NAME.fullmatch(name.text):
         raise Denied("program.name", f"{name.text!r} is not a plain program name")
-    row = rows(mode).get(name.text)
+    rules.denials.refuse(name.text, [word.text for word in words[1:]])
+    row = rules.rows.get(name.text)
     if row is None:
-        raise Denied("program.unlisted", f"{name.text} is not among the programs of {mode} mode")
+        raise Denied("program.unlisted", f"{name.text} is not among the programs of {rules.mode} mode")
     arguments = words[1:]
     if name.text == "[":
         if not arguments or arguments.pop().text != "]":
@@ -143,20 +86,19 @@ def _step(pieces: list[Piece], join: str, mode: str, workspace: str) -> Step:
     return Step(tuple(word.text for word in words), environment, join, streams, globs)
 
 
-def _environment(words: list[Word], mode: str, workspace: str) -> tuple[tuple[tuple[str, str], ...], list[Word]]:
-    allowed = _VARIABLES if mode == "restricted" else _SAFE_VARIABLES
+def _environment(words: list[Word], rules: Strict, workspace: str) -> tuple[tuple[tuple[str, str], ...], list[Word]]:
     found: list[tuple[str, str]] = []
     for place, word in enumerate(words):
         assigned = _ASSIGNMENT.match(word.text)
         if not assigned:
             return tuple(found), words[place:]
         name, _, value = word.text.partition("=")
-        kind = allowed.get(name)
-        if kind is None or word.glob:
+        kind = rules.variables.get(name)
+        if kind is None:
             raise Denied(
                 "environment.name",
-                f"the variable {assigned[1]} is not among those of {mode} mode; it can change what runs",
+                f"the variable {assigned[1]} is not among those of {rules.mode} mode; it can change what runs",
             )
-        kind_named(kind)(value, workspace)
+        kind.judge(value, workspace)
         found.append((name, value))
     return tuple(found), []

@@ -9,6 +9,11 @@ from multiagent_bridge.guard.commands.verdict import Denied
 
 DEEPEST = 10
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+_PLAIN = re.compile(r"[^\s;&|()<>'\"\\$`{]+")
+_PLAIN_QUOTED = re.compile(r"[^\"\\$`]+")
+_EVALUATED = re.compile(r"\w\[[^\]]*(?:\$\((?!\))|`)")
+_INDEX = re.compile(r"\[(?:@|\*|[0-9]+)\]")
+_OPERATOR = re.compile(r":?[-=?+]")
 _ANSI = {
     "n": "\n",
     "t": "\t",
@@ -27,27 +32,40 @@ _ANSI = {
 _ANSI_CODE = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`${NAME<operator>word}` (POSIX XCU 2.6.2): what a word becomes in place of its variable."""
+
+    name: str
+    operator: str
+    word: str
+
+
 @dataclass(slots=True)
 class Text:
     """One word after quote removal. Variables stay as `$NAME`; a substitution stands as `$()`.
 
-    `variable`: it holds a variable other than HOME and PWD. `process`: it is a process substitution. `bare`: nothing is quoted.
+    `variable`: it holds a variable other than HOME and PWD. `process`: it is a process substitution; the commands of `>(...)`
+    are `fed` by what stands around them. `bare`: nothing is quoted.
     """
 
     text: str = ""
     inner: list[Command] = field(default_factory=list)
     substituted: bool = False
     process: bool = False
+    fed: list[Command] = field(default_factory=list)
     braces: bool = False
     bare: bool = True
     variable: bool = False
+    parameters: dict[str, Parameter] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Command:
     """A simple command: words, assignments before it, redirections, what feeds it.
 
-    `background`: it was followed by `&`. `looped`: it stands in a loop without end.
+    `background`: it was followed by `&`. `looped`: it stands in a loop without end. `after`: the operator before it. `feeds`:
+    a pipe takes its output. `shell`: the subshells around it. `maybe`: it stands where it may not run at all.
     """
 
     words: list[Text] = field(default_factory=list)
@@ -58,9 +76,19 @@ class Command:
     background: bool = False
     fed: str | None = None
     looped: bool = False
+    after: str = ""
+    feeds: bool = False
+    shell: tuple[int, ...] = ()
+    maybe: bool = False
 
     def empty(self) -> bool:
         return not (self.words or self.assigned or self.redirects)
+
+
+def refuse_evaluated(text: str) -> None:
+    """Raise Denied for a substitution in the index of an array: bash runs it even where quotes hide it."""
+    if _EVALUATED.search(text):
+        raise Denied("yolo.hidden", "a command hides in the index of an array")
 
 
 class Words:
@@ -96,6 +124,10 @@ class Words:
         parts: list[str] = []
         start = self.at
         while self.at < len(self.line):
+            if plain := _PLAIN.match(self.line, self.at):
+                parts.append(plain[0])
+                self.at = plain.end()
+                continue
             c = self.line[self.at]
             if c in " \t\n;&|)" or (c == "(" and not assignment):
                 break
@@ -103,7 +135,9 @@ class Words:
                 if self.line[self.at + 1 : self.at + 2] != "(" or parts:
                     break
                 self.at += 2
-                made.inner += self._deeper().commands(")")
+                inner = self._deeper().commands(")")
+                made.inner += inner
+                made.fed += inner[:1] if c == ">" else []
                 made.process = made.substituted = True
                 parts.append("$()")
             elif c == "'":
@@ -157,6 +191,10 @@ class Words:
                 if closing:
                     raise Denied("yolo.unreadable", "a quote is not closed")
                 return "".join(parts)
+            if plain := _PLAIN_QUOTED.match(self.line, self.at):
+                parts.append(plain[0])
+                self.at = plain.end()
+                continue
             c = self.line[self.at]
             if c == closing:
                 self.at += 1
@@ -244,7 +282,17 @@ class Words:
         inner = type(self)(body, self.depth + 1).quoted()
         made.inner += inner.inner
         made.substituted |= inner.substituted or body.startswith("!") or body.endswith("@P")
-        return f"${name[0] if name else '_'}:"
+        made.parameters |= inner.parameters
+        operator = _OPERATOR.match(body, name.end() if name else 0)
+        token = f"_{start}_{self.depth}_"
+        if name and (index := _INDEX.fullmatch(body, name.end())):
+            made.parameters[token] = Parameter(name[0], "?", index[0])
+        elif name and operator:
+            word = inner.text[len(name[0]) + len(operator[0]) :]
+            made.parameters[token] = Parameter(name[0], operator[0], word)
+        else:
+            made.parameters[token] = Parameter(name[0] if name else "_", "", "")
+        return f"${token}"
 
     def _ansi(self) -> str:
         self.at += 2

@@ -4,81 +4,68 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from multiagent_bridge.guard.commands.entries import Entry
 from multiagent_bridge.guard.commands.words import Text
 
-_VALUE_OPTIONS: dict[str, frozenset[str]] = {
-    name: frozenset(options.split())
-    for name, options in {
-        "env": "-u --unset -C --chdir",
-        "nohup": "",
-        "nice": "-n --adjustment",
-        "ionice": "-c -n --class --classdata",
-        "chrt": "-T -P -D",
-        "taskset": "",
-        "timeout": "-k -s --kill-after --signal",
-        "gtimeout": "-k -s --kill-after --signal",
-        "time": "-f -o --format --output",
-        "command": "",
-        "builtin": "",
-        "exec": "-a",
-        "stdbuf": "-i -o -e --input --output --error",
-        "setsid": "",
-        "xargs": "-n -L -I -P -s -d -E -a --max-args --max-lines --replace --max-procs --max-chars --delimiter "
-        "--arg-file -R -J",
-        "watch": "-n -d --interval",
-        "busybox": "",
-        "toybox": "",
-        "unbuffer": "",
-        "catchsegv": "",
-        "caffeinate": "-t -w",
-        "strace": "-e -o -p -s -u -a",
-        "ltrace": "-e -o -p -s -u",
-        "flock": "-w -E --timeout --conflict-exit-code",
-        "parallel": "-j --jobs -S --sshlogin -a --arg-file --colsep --delay",
-        "prlimit": "",
-        "cgexec": "-g",
-        "firejail": "",
-        "proxychains": "-f",
-        "torsocks": "",
-        "dbus-run-session": "",
-        "xvfb-run": "-s -n",
-        "rlwrap": "",
-        "uv": "--with --python -p --directory --project --extra --group",
-        "poetry": "-C -P",
-        "pipenv": "",
-        "pdm": "-p",
-        "hatch": "-e -p",
-    }.items()
-}
-_POSITIONAL = {"timeout": 1, "gtimeout": 1, "flock": 1, "taskset": 1, "chrt": 1}
-"""Operands of the wrapper itself before the program's name."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-WRAPPERS = frozenset(_VALUE_OPTIONS)
-_WITH_RUN = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch"})
-"""Tools that run another program only as `TOOL run PROGRAM`."""
 
 
-def inner_words(name: str, words: Sequence[Text]) -> list[Text]:
-    """The words of the program that `name` runs, or none when it runs none."""
-    options = _VALUE_OPTIONS[name]
-    at, operands = 1, _POSITIONAL.get(name, 0)
-    if name in _WITH_RUN:
-        at = next((place + 1 for place, word in enumerate(words) if word.text == "run"), len(words))
-    while at < len(words):
-        text = words[at].text
-        if name == "command" and text in ("-v", "-V"):
-            return []
-        if text == "--":
-            at += 1
-            continue
-        if text.startswith("-") and len(text) > 1:
-            at += 2 if text in options else 1
-        elif name == "env" and _ASSIGNMENT.match(text):
-            at += 1
-        elif operands:
-            operands -= 1
-            at += 1
-        else:
-            break
-    return list(words[at:])
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """`values`: options that take the next word. `operands`: words of its own before the program's name.
+
+    `run`: the sub-commands (run, exec) that run one, and nothing else does. `line`: a word with blanks is a line.
+    """
+
+    values: frozenset[str]
+    operands: int
+    run: frozenset[str]
+    line: bool
+
+
+class Wrappers:
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._by_name = {
+            name: Wrapper(
+                frozenset(entry.words("values")),
+                entry.number("operands"),
+                frozenset(entry.words("run")),
+                entry.flag("line"),
+            )
+            for entry in entries
+            for name in entry.words("programs")
+        }
+        self.names = frozenset(self._by_name)
+
+    def takes_line(self, name: str) -> bool:
+        return self._by_name[name].line
+
+    def inner_words(self, name: str, words: Sequence[Text]) -> tuple[list[Text], list[list[Text]]]:
+        """The words of the program that `name` runs (none when it runs none), and where else they might begin."""
+        wrapper = self._by_name[name]
+        at, operands = 1, wrapper.operands
+        skipped: list[list[Text]] = []
+        if wrapper.run:
+            at = next((place + 1 for place, word in enumerate(words) if word.text in wrapper.run), len(words))
+        while at < len(words):
+            text = words[at].text
+            if name == "command" and text in ("-v", "-V"):
+                return [], []
+            if text == "--" or (name == "env" and text == "-"):
+                at += 1
+            elif text.startswith("-") and len(text) > 1:
+                bundled = len(text) > 2 and text[1] != "-" and f"-{text[-1]}" in wrapper.values
+                if text in wrapper.values or bundled:
+                    skipped += [list(words[at + 1 :])] if words[at + 1 :] else []
+                    at += 1
+                at += 1
+            elif name == "env" and _ASSIGNMENT.match(text):
+                at += 1
+            elif operands:
+                operands -= 1
+                at += 1
+            else:
+                break
+        return list(words[at:]), skipped
