@@ -14,8 +14,7 @@ from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.redaction.kingfisher import KingfisherScanner
 from multiagent_bridge.adapters.redaction.re2_engine import Re2Engine
-from multiagent_bridge.adapters.sandbox.bubblewrap import BubblewrapSandbox
-from multiagent_bridge.adapters.sandbox.landlock import LandlockSandbox
+from multiagent_bridge.adapters.sandbox import choice
 from multiagent_bridge.adapters.snapshots.snapshots import ShadowSnapshots
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
 from multiagent_bridge.adapters.state import master_key, no_core_dumps, prepared
@@ -69,11 +68,9 @@ def ground_of(settings: Settings, home: Path, clock: Clock, ids: Ids, background
     if rules:
         # a person's own rules are wrong now, not at the first command
         _ = policy.version
-    user = settings.yolo.user
-    sandboxes = (BubblewrapSandbox(home, user), LandlockSandbox(home, user))
-    return Ground(
-        policy, advise, sandboxes, FolderWorkspaces(home), ShadowSnapshots(home, clock, ids), background
-    )
+    yolo = settings.yolo
+    found = choice.sandboxes(home, yolo.user, yolo.docker_image, yolo.docker_runtime, yolo.sandbox_required)
+    return Ground(policy, advise, found, FolderWorkspaces(home), ShadowSnapshots(home, clock, ids), background)
 
 
 def _policy(user_file: Path | None) -> Judge:

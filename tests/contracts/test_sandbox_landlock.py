@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +13,20 @@ import pytest
 
 from multiagent_bridge.adapters.sandbox import landlock_rules
 from multiagent_bridge.adapters.sandbox.landlock import OLD, LandlockSandbox
+from multiagent_bridge.adapters.sandbox.unconfined import UnconfinedSandbox
 from multiagent_bridge.errors import Conflict, Unavailable
 from multiagent_bridge.model.commands import Step
 from multiagent_bridge.model.sandboxes import Bounds, Confinement
-from multiagent_bridge.testing.sandbox_confinement import nobody_is_root
-from multiagent_bridge.testing.sandbox_site import PlainRoom
+from multiagent_bridge.testing.sandbox_confinement import nobody_is_root, the_number_of_programs_is_bounded
 from multiagent_bridge.testing.sandboxes import CONFINEMENT_LAWS, FUNCTIONAL_LAWS, SandboxLaw, Site
-from tests.attacks.landlock_yard import KERNELS, NATIVE, as_commands, own, yard
+from tests.attacks.landlock_yard import KERNELS, as_commands, own, yard
 
 pytestmark = pytest.mark.anyio
 
-CONFINED = [law for law in CONFINEMENT_LAWS if law is not nobody_is_root]
-"""That one looks into /proc, which stays closed here; a test below asks the kernel instead."""
+CONFINED = [law for law in CONFINEMENT_LAWS if law not in (nobody_is_root, the_number_of_programs_is_bounded)]
+"""The one looks into /proc, which stays closed here; the other counts exactly, which nobody can where processes are counted by
+user. Tests of the same below take their place.
+"""
 CAPABILITIES = """
 import ctypes, os
 words = (ctypes.c_uint32 * 6)()
@@ -60,6 +61,19 @@ async def test_a_command_has_no_capability_and_no_group_of_others(site: Site) ->
     assert rest.strip() == f"{groups} {[0] * 6}"
 
 
+async def test_the_number_of_programs_is_bounded_by_what_the_user_had_before(site: Site) -> None:
+    line = "n=0; while [ $n -lt 500 ]; do sleep 300 & n=$((n+1)); echo $n; done"
+    outcome = await site.shell(line, bounds=Bounds(seconds=5, processes=20))
+    assert 0 < int(outcome.stdout.head.split()[-1]) < 250
+
+
+async def test_a_command_gets_no_descriptor_but_its_streams(site: Site) -> None:
+    """Standard input is a device (/dev/null), the others are pipes."""
+    seen = "import os\nfor fd in range(300):\n try: print(fd, os.fstat(fd).st_mode >> 12)\n except OSError: pass"
+    _, said = await site.said(Step(("python3", "-c", seen)))
+    assert [line.split() for line in said.splitlines()] == [["0", "2"], ["1", "1"], ["2", "1"]]
+
+
 async def test_without_a_filter_of_its_own_for_signals_a_kernel_is_good_for_reading_only() -> None:
     for abi in KERNELS:
         with yard(abi) as place:
@@ -89,7 +103,8 @@ async def test_a_kernel_without_landlock_is_refused_and_says_what_to_do(tmp_path
 async def test_a_machine_on_which_it_does_not_confine_fails_the_self_test(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site.sandbox, "prepared", _unconfined)
+    unconfined = UnconfinedSandbox(site.folder.parent / "state")
+    monkeypatch.setattr(site.sandbox, "prepared", unconfined.prepared)
     with pytest.raises(Unavailable) as refusal:
         await site.sandbox.profile()
     assert "read outside of its workspace" in refusal.value.sentence
@@ -225,8 +240,3 @@ async def test_opening_to_read_does_not_empty_a_file_on_any_kernel() -> None:
             outcome = await place.site.run(Step(("python3", "-c", emptied)), writable=False)
             assert outcome.exit_code == 1
             assert (place.site.folder / "kept").read_text() == "kept"
-
-
-@asynccontextmanager
-async def _unconfined(confinement: Confinement) -> AsyncIterator[PlainRoom]:
-    yield PlainRoom({"PATH": "/usr/bin:/bin", "HOME": confinement.workspace.path})

@@ -11,7 +11,10 @@ from typing import Any
 import apsw
 import pytest
 
-from multiagent_bridge.cli import checks, checks_store, doctor
+from multiagent_bridge.adapters.sandbox import choice
+from multiagent_bridge.cli import checks, checks_sandbox, checks_store, doctor
+from multiagent_bridge.errors import BridgeError, Unavailable
+from multiagent_bridge.model.sandboxes import Profile
 from tests.faces.terminal import Terminal
 from tests.faces.test_cli_status import serving
 
@@ -33,7 +36,7 @@ def found(terminal: Terminal, status: int | None = None, **env: str) -> dict[str
 def test_a_fresh_machine_is_healthy_and_nothing_is_made(terminal: Terminal) -> None:
     rows = found(terminal, 0)
     assert set(rows) >= {"python", "sqlite", "configuration", "state directory", "socket path"}
-    assert set(rows) >= {"master key", "database", "clock", "hub", "clients"}
+    assert set(rows) >= {"master key", "database", "clock", "hub", "sandbox", "clients"}
     assert not terminal.home.exists()
 
 
@@ -264,6 +267,84 @@ def test_a_client_file_that_does_not_parse_is_a_warning(terminal: Terminal) -> N
     assert found(terminal, 0)["client"]["verdict"] == "warn"
 
 
+class Stub:
+    """A sandbox that is good for these modes, or does not work."""
+
+    def __init__(self, name: str, *modes: str, error: BridgeError | None = None) -> None:
+        self.name, self._modes, self._error = name, modes, error
+
+    async def profile(self) -> Profile:
+        if self._error is not None:
+            raise self._error
+        return Profile(self.name, "f", self._modes, (f"what {self.name} lacks",))
+
+
+BROKEN = Unavailable("it cannot be built", "install it anew")
+ALL = ("safe", "restricted", "yolo")
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted"),
+    [
+        ((Stub("bubblewrap", *ALL), Stub("landlock", error=BROKEN)), {
+            "bubblewrap": ("ok", "confines; good for safe, restricted, yolo", ""),
+            "landlock": ("ok", "it cannot be built", ""),
+            "sandbox": ("ok", "commands run in bubblewrap", ""),
+            "sandbox lacks": ("ok", "what bubblewrap lacks", ""),
+        }),
+        ((Stub("bubblewrap", error=BROKEN), Stub("landlock", "safe")), {
+            "bubblewrap": ("warn", "it cannot be built", "install it anew"),
+            "sandbox": ("warn", "commands run in landlock, which is not enough for restricted and yolo", checks_sandbox.INSTALL),
+            "sandbox lacks": ("ok", "what landlock lacks", ""),
+        }),
+        ((Stub("bubblewrap", error=BROKEN), Stub("landlock", error=BROKEN)), {
+            "bubblewrap": ("warn", "it cannot be built", "install it anew"),
+            "landlock": ("warn", "it cannot be built", "install it anew"),
+            "sandbox": ("warn", "none works here, so commands are refused", checks_sandbox.INSTALL),
+        }),
+        ((Stub("bubblewrap", error=BROKEN), Stub("none", "safe")), {
+            "no sandbox": ("warn", "where no sandbox works, commands of mode safe run without one",
+                           "take sandbox_required out of [yolo] in your bridge.toml"),
+            "sandbox": ("warn", "none works here, so commands are refused", checks_sandbox.INSTALL),
+        }),
+        ((Stub("bubblewrap", *ALL), Stub("docker", error=BROKEN)), {
+            "docker": ("warn", "it cannot be built", "install it anew"),
+            "sandbox": ("ok", "commands run in bubblewrap", ""),
+        }),
+    ],
+    ids=["best", "reduced", "nothing", "none", "docker"],
+)  # fmt: skip
+def test_each_sandbox_is_run_and_what_does_not_work_says_why(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    there: tuple[Stub, ...],
+    wanted: dict[str, tuple[str, str, str]],
+) -> None:
+    monkeypatch.setattr(choice, "sandboxes", lambda *settings: there)
+    rows = found(terminal, 0)
+    assert {name: (rows[name]["verdict"], rows[name]["found"], rows[name]["mend"]) for name in wanted} == wanted
+
+
+def test_the_settings_say_which_sandboxes_are_looked_at(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(choice, "sandboxes", lambda *settings: seen.append(settings) or ())
+    (terminal.user / "bridge.toml").write_text(
+        '[yolo]\nuser = "worker"\ndocker_image = "tools"\ndocker_runtime = "runsc"\nsandbox_required = false\n'
+    )
+    found(terminal, 0)
+    assert seen[0][1:] == ("worker", "tools", "runsc", False)
+    assert not seen[0][0].exists()
+    terminal.opened()
+    found(terminal, 0)
+    assert seen[1][0] == terminal.home
+
+
+def test_a_user_for_commands_who_is_not_there_is_named(terminal: Terminal) -> None:
+    rows = found(terminal, 0, MAB_YOLO__USER="no-such-user")
+    assert "no-such-user" in rows["bubblewrap"]["found"]
+    assert rows["sandbox"]["verdict"] == "warn"
+
+
 def test_a_check_that_breaks_down_is_a_failure_and_not_the_end(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +368,8 @@ def test_a_part_of_the_program_that_is_missing_is_a_failure_with_the_repair(
 
 def test_every_examination_is_there(terminal: Terminal) -> None:
     for name, module in doctor.EXAMINATIONS:
-        assert callable(getattr({"checks": checks, "checks_store": checks_store}[module], name))
+        modules = {"checks": checks, "checks_store": checks_store, "checks_sandbox": checks_sandbox}
+        assert callable(getattr(modules[module], name))
 
 
 def test_without_a_home_directory_doctor_says_so_without_a_traceback(terminal: Terminal) -> None:

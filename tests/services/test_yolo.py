@@ -121,6 +121,14 @@ async def test_a_sandbox_that_is_not_enough_for_a_mode_is_not_used_for_it(guard:
         await guard.hub.yolo.offer(OWNER, guard.conversation, "yolo", WORKSPACE)
 
 
+async def test_running_without_a_sandbox_is_only_ever_named_never_chosen(guard: Guarded) -> None:
+    guard.sandbox.name = "none"
+    with pytest.raises(Unavailable):
+        await guard.hub.yolo.offer(OWNER, guard.conversation, "safe", WORKSPACE)
+    offer = await guard.hub.yolo.offer(OWNER, guard.conversation, "safe", WORKSPACE, sandbox="none")
+    assert offer.enabling.sandbox == "none"
+
+
 async def test_disabling_ends_the_mode_its_grants_and_what_waits(guard: Guarded) -> None:
     await guard.enable()
     pending = await guard.ask("git status")

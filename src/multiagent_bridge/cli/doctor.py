@@ -25,6 +25,7 @@ EXAMINATIONS = (
     ("database", "checks_store"),
     ("journal", "checks_store"),
     ("hub", "checks_store"),
+    ("sandbox", "checks_sandbox"),
     ("clients", "checks"),
 )
 """(function, module), in the order in which one relies on another."""

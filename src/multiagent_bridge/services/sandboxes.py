@@ -8,6 +8,9 @@ from multiagent_bridge.errors import BridgeError, Invalid, Unavailable
 from multiagent_bridge.model.sandboxes import Profile
 from multiagent_bridge.ports import Sandbox
 
+UNCONFINED = "none"
+"""The backend that confines nothing."""
+
 
 class Sandboxes:
     def __init__(self, sandboxes: Sequence[Sandbox]) -> None:
@@ -22,7 +25,8 @@ class Sandboxes:
 
         Raises Invalid for a name that is none, Unavailable saying of each why it cannot be used.
         """
-        candidates = [sandbox for sandbox in self._sandboxes if name in ("", sandbox.name)]
+        # running without any is never chosen by the bridge, only named by a person
+        candidates = [s for s in self._sandboxes if s.name == name or (not name and s.name != UNCONFINED)]
         if name and not candidates:
             raise Invalid("there is no sandbox of that name", f"use {', '.join(self.names) or 'none: none is set up'}")
         reasons = []

@@ -18,13 +18,22 @@ from multiagent_bridge.ports import Store
 from multiagent_bridge.testing.store_commands import COMMAND_LAWS
 from multiagent_bridge.testing.store_messages import MESSAGE_LAWS
 from multiagent_bridge.testing.store_nouns import NOUN_LAWS
+from multiagent_bridge.testing.store_silences import SILENCE_LAWS
 from multiagent_bridge.testing.store_tasks import TASK_LAWS
 from multiagent_bridge.testing.store_transactions import TRANSACTION_LAWS
 from multiagent_bridge.testing.store_yolo import YOLO_LAWS
 
 StoreLaw = Callable[[Store], Awaitable[None]]
 
-STORE_LAWS: tuple[StoreLaw, ...] = (*TRANSACTION_LAWS, *NOUN_LAWS, *MESSAGE_LAWS, *COMMAND_LAWS, *YOLO_LAWS, *TASK_LAWS)
+STORE_LAWS: tuple[StoreLaw, ...] = (
+    *TRANSACTION_LAWS,
+    *NOUN_LAWS,
+    *MESSAGE_LAWS,
+    *COMMAND_LAWS,
+    *YOLO_LAWS,
+    *TASK_LAWS,
+    *SILENCE_LAWS,
+)
 """Each takes an empty store and raises `laws.Broken` when it does not hold."""
 
 
