@@ -13,6 +13,8 @@ from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller
 from multiagent_bridge.model.limits import SECOND
 from multiagent_bridge.model.wakeups import Verdict
 from multiagent_bridge.services.hub import Hub
+from multiagent_bridge.services.topics import inbox
+from multiagent_bridge.services.wakeups import Wakeups
 from multiagent_bridge.testing.hubs import TestHub, agent, memory_hub
 
 from .conftest import Pair
@@ -198,3 +200,53 @@ async def test_mail_that_was_there_before_the_waker_wakes_too_but_not_twice(two:
     with anyio.fail_after(5):
         assert (await two.hub.wakeups.wait(hook("bob"), 30)).wake
         assert not (await two.hub.wakeups.wait(hook("bob"), 0)).wake
+
+
+async def test_whoever_waits_for_mail_hears_of_the_pause(two: Pair) -> None:
+    await thanking(two, guard.MOST)
+    await two.send(two.alice, "thanks!")
+    async with two.hub.bell.listen(inbox(two.made.conversation.id, "a")) as ear:
+        assert not await ear.wait(0.001)
+        assert (await two.hub.wakeups.noticed(hook("bob"), "stop")).paused
+        assert await ear.wait(1)
+
+
+async def test_a_waker_asks_once_for_mail_that_was_told_of(two: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    await two.send(two.alice, "one")
+    await two.hub.wakeups.noticed(hook("bob"), "stop")
+    asked: list[object] = []
+    noticed = Wakeups.noticed
+
+    async def counted(wakeups: Wakeups, caller: Caller, event: object) -> Verdict:
+        asked.append(event)
+        return await noticed(wakeups, caller, event)
+
+    monkeypatch.setattr(Wakeups, "noticed", counted)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks, two.hub.bell.listen("nobody rings this") as pause:
+            tasks.start_soon(two.hub.wakeups.wait, hook("bob"), 30)
+            # each question is a write, which rings for those who wait for writes
+            await pause.wait(0.3)
+            assert asked == ["wake"]
+            await two.send(two.alice, "two")
+    assert asked == ["wake", "wake"]
+
+
+async def test_an_agent_that_waits_by_itself_is_left_alone_by_its_waker(two: Pair) -> None:
+    read: list[int] = []
+
+    async def waits() -> None:
+        read.append(len((await two.check(two.bob, wait_seconds=30)).letters))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(two.hub.wakeups.wait, hook("bob"), 30)
+            tasks.start_soon(waits)
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+            await two.send(two.alice, "for whoever waits")
+            async with two.hub.bell.listen("nobody rings this") as pause:
+                await pause.wait(0.2)
+            tasks.cancel_scope.cancel()
+    assert read == [1]
+    assert await actions(two.hub) == []

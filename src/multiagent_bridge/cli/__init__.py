@@ -16,6 +16,11 @@ def main() -> None:
         from multiagent_bridge import shim
 
         sys.exit(shim.main(words[1:]))
+    if words[:1] == ["hook"] and not {"--help", "-h"} & set(words):
+        # runs at every prompt of a client: a fifth of what the whole command line costs
+        from multiagent_bridge.cli import wakeups
+
+        sys.exit(wakeups.main(words[1:]))
     from multiagent_bridge.cli.app import run
 
     sys.exit(run(words))

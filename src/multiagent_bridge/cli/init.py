@@ -48,6 +48,9 @@ def init(
     yolo: Annotated[
         bool, typer.Option("--yolo", help="Write YOLO_MODE=1: these agents may ask for commands, a person decides.")
     ] = False,
+    hooks: Annotated[
+        bool, typer.Option("--hooks", help="Write the hooks too, by which waiting mail sets an idle agent going.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Configure the MCP clients found here to use the bridge: shows the difference, asks, keeps a backup."""
@@ -59,8 +62,8 @@ def init(
         machine, state = this_machine(), config.home()
         plan = _Plan()
         if undo:
-            if as_name is not None or force or yolo:
-                raise Invalid("--as, --force and --yolo have no meaning with --undo", "leave them out")
+            if as_name is not None or force or yolo or hooks:
+                raise Invalid("--as, --force, --yolo and --hooks have no meaning with --undo", "leave them out")
             _plan_undo(plan, machine, state, _clients(client), _scope(scope))
         else:
             where = _scope(scope) or "user"
@@ -68,7 +71,13 @@ def init(
                 raise Invalid(
                     "a project's file would open the gate for whoever clones it", "--yolo goes with --scope user"
                 )
+            if hooks and where == "project":
+                raise Invalid(
+                    "a project's file would run hooks for whoever clones it", "--hooks goes with --scope user"
+                )
             _plan_entries(plan, machine, state, _clients(client), where, as_name, force=force, yolo=yolo)
+            if hooks:
+                _plan_hooks(plan, machine, state, as_name)
         ask = None if yes or show else _asker(undo=undo, as_json=as_json)
         _run(plan, state, show=show, as_json=as_json, ask=ask)
     except BridgeError as fault:
@@ -137,12 +146,36 @@ def _plan_entries(
         )
 
 
+def _plan_hooks(plan: _Plan, machine: Machine, state: Path, as_name: str | None) -> None:
+    from multiagent_bridge.clients.changes import plan_hooks
+    from multiagent_bridge.clients.hooks import HOOKS
+    from multiagent_bridge.clients.machine import launch_words, plain
+
+    words = launch_words(machine, sys.argv[0], sys.executable)
+    home = plain(os.path.normpath(state), "MAB_HOME") if machine.environ.get("MAB_HOME") else ""
+    for change in list(plan.changes):
+        if change.client.name not in HOOKS:
+            _say(f"{change.client.name}: no hooks, it has none that run a command")
+            continue
+        agent = _agent_name(as_name if as_name is not None else change.client.name)
+        try:
+            hooked = plan_hooks(change, machine, words, agent, home, state)
+        except BridgeError as error:
+            plan.faults.append(_Fault(change.client.name, error))
+            continue
+        if hooked.snapshot.target == change.snapshot.target:
+            plan.changes[plan.changes.index(change)] = hooked
+        else:
+            plan.changes.append(hooked)
+
+
 def _plan_undo(plan: _Plan, machine: Machine, state: Path, named: list[Client], scope: Scope | None) -> None:
     from multiagent_bridge.clients import records
     from multiagent_bridge.clients.changes import plan_undo
 
     names = {one.name for one in named}
-    for record in records.load_all(state):
+    # what the server's file made, the folder both lie in, goes last
+    for record in sorted(records.load_all(state), key=lambda record: record.server):
         if (names and record.client not in names) or scope not in (None, record.scope):
             continue
         if record.scope == "project" and not Path(record.path).is_relative_to(machine.project):
@@ -215,7 +248,7 @@ def _told(change: Change, backup: Path | None) -> str:
     if backup is not None:
         told += f" (backup {_name(backup.name)})"
     if change.action in ("add", "update", "replace"):
-        told += f"; next: {change.client.next_step}"
+        told += f"; next: {change.next_step}"
     return told
 
 
@@ -227,7 +260,7 @@ def _answer(plan: _Plan, *, show: bool) -> dict[str, object]:
             "path": str(change.path),
             "action": change.action,
             "done": at in plan.done,
-            "key": ".".join(change.client.path),
+            "key": change.key or ".".join(change.client.path),
             "entry": change.entry if change.action in ("none", "add", "replace", "update") else None,
             "backup": str(plan.backups[at]) if at in plan.backups else None,
             "difference": change.difference,

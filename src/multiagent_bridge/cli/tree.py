@@ -69,7 +69,18 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "yolo": Listed("yolo", "Commands that a person approves: enable, approve, deny, roll back, explain."),
     },
     "Liveness": {
+        "hook": Listed(
+            "hook", "Answer a hook of an agent's client: how much mail waits, and whether an idle agent goes on for it."
+        ),
+        "keepalive": Listed(
+            "keepalive", "Keep a session alive while its client sleeps, and print a line for each new mail."
+        ),
         "task": Listed("tasks", "Tasks: handed out, accepted under a lease, finished once."),
+        "watch": Listed("watch", "Print a line as soon as mail comes, a task moves or a command goes on."),
+        "watchdog": Listed(
+            "watchdog",
+            "Find silent sessions, say so, and give their tasks to a healthy session of the same conversation.",
+        ),
     },
     "Settings and help": {
         "config": Listed("settings", "Show and check the settings."),

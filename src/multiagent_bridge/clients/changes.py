@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from multiagent_bridge.clients import documents, files, records
+from multiagent_bridge.clients import documents, files, hooks, records
 from multiagent_bridge.clients.difference import difference
 from multiagent_bridge.clients.documents import Entry
 from multiagent_bridge.clients.files import Snapshot, shown
@@ -36,6 +36,10 @@ class Change:
     new: bytes | None = None
     entry: Entry = field(default_factory=dict)
     record: Record | None = None
+    key: str = ""
+    """Where in the file `entry` stands."""
+
+    next_step: str = ""
 
     @property
     def path(self) -> Path:
@@ -77,8 +81,9 @@ def plan_entry(
         if foreign and not force:
             raise Conflict('another server is configured as "mab"', "--force puts this one in its place")
         entry = merged(None if foreign else present, wanted, client.environment)
+        key = ".".join(client.path)
         if entry == present:
-            return Change(client, scope, snapshot, "none", snapshot.content, entry)
+            return Change(client, scope, snapshot, "none", snapshot.content, entry, key=key)
         files.check_writable(snapshot)
         edit = documents.put if foreign else documents.update
         new = edit(client.syntax, text, client.path, entry).encode()
@@ -94,7 +99,45 @@ def plan_entry(
         where = (str(snapshot.path), str(snapshot.target))
         record = Record(client.name, scope, *where, after, back, None, created, missing, foreign=foreign)
     action: Action = "add" if present is None else "replace" if foreign else "update"
-    return Change(client, scope, snapshot, action, new, entry, record)
+    return Change(client, scope, snapshot, action, new, entry, record, key, client.next_step)
+
+
+def plan_hooks(change: Change, machine: Machine, words: tuple[str, ...], agent: str, home: str, state: Path) -> Change:
+    """How our hooks get into the client's file of hooks; the answer takes the place of `change` where that file is the same.
+
+    Raises Invalid for a client without hooks and a file that does not parse, Conflict for hooks that are not ours alone,
+    Unavailable for a file that cannot be written.
+    """
+    client, known = change.client, hooks.HOOKS.get(change.client.name)
+    if known is None:
+        raise Invalid(f"{client.title} has no hooks that run a command", "its agent asks for mail by itself")
+    snapshot = files.look(known.file(machine))
+    shared = snapshot.target == change.snapshot.target
+    groups = known.groups(words, agent, home)
+    with _named(snapshot):
+        if shared:
+            snapshot = change.snapshot
+        text = change.new.decode() if shared and change.new is not None else snapshot.text
+        new = hooks.put(text, groups)
+        if new == text:
+            return change if shared else Change(client, "user", snapshot, "none", snapshot.content, groups, key="hooks")
+        files.check_writable(snapshot)
+        fresh = not hooks.held(snapshot.text)
+    after, before = files.digest(new.encode()), files.digest(snapshot.content or b"")
+    record = change.record if shared else None
+    earlier = records.load(state, snapshot.target)
+    if record is not None:
+        record = dataclasses.replace(record, after=after, hooks=True)
+    elif earlier is not None:
+        record = dataclasses.replace(earlier.followed_by(after, untouched=earlier.after == before), hooks=True)
+    else:
+        where = (str(snapshot.path), str(snapshot.target))
+        back = before if fresh else None
+        created = snapshot.content is None
+        record = Record(client.name, "user", *where, after, back, None, created, server=False, hooks=True)
+    action: Action = change.action if shared and change.action != "none" else "add" if fresh else "update"
+    entry, key = (change.entry, change.key) if shared else (groups, "hooks")
+    return Change(client, "user", snapshot, action, new.encode(), entry, record, key, known.next_step)
 
 
 def plan_undo(record: Record) -> Change:
@@ -115,13 +158,16 @@ def plan_undo(record: Record) -> Change:
                 return Change(client, scope, snapshot, "delete", None, record=record)
             if (old := _kept(record)) is not None:
                 return Change(client, scope, snapshot, "restore", old, record=record)
-        present = documents.read(client.syntax, snapshot.text, client.path)
-        if present is None:
+        present = documents.read(client.syntax, snapshot.text, client.path) if record.server else None
+        hooked = record.hooks and hooks.held(snapshot.text)
+        if present is None and not hooked:
             return Change(client, scope, snapshot, "forget", record=record)
-        if not is_ours(present):
+        if present is not None and not is_ours(present):
             raise Conflict('the server configured as "mab" is no longer this one', "edit the file by hand")
         files.check_writable(snapshot)
-        new = _without(client, snapshot.text, record)
+        new = snapshot.text if present is None else _without(client, snapshot.text, record)
+        if hooked:
+            new = hooks.taken_out(new)
     return Change(client, scope, snapshot, "remove", new.encode(), record=record)
 
 

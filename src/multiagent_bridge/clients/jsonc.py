@@ -64,6 +64,16 @@ def remove(text: str, path: Path) -> str:
     return _read(text).remove(path)
 
 
+def append(text: str, path: Path, item: object) -> str:
+    """`text` with `item` at the end of the list at `path`, which is made if need be. Raises Invalid for no list."""
+    return _read(text).append(path, item)
+
+
+def drop(text: str, path: Path, at: int) -> str:
+    """`text` without the item number `at` of the list at `path`, which must be there."""
+    return _read(text).drop(path, at)
+
+
 @lru_cache(maxsize=2)
 def _read(text: str) -> _Text:
     """One edit looks at the same few megabytes several times: before, after, and to compare them."""
@@ -161,6 +171,61 @@ class _Text:
         if not (self.text[here.open + 1 : start] + self.text[end : here.close]).strip():
             start, end = here.open + 1, here.close
         return self._apply([*edits, (start, end, "")])
+
+    def append(self, path: Path, item: object) -> str:
+        items = self._items(path)
+        if items is None:
+            return self.put(path, [item])
+        opening, closing, spans = items
+        if not spans:
+            return self._apply([(opening + 1, closing, self._render(item, self._indent(opening), flat=True))])
+        first, (_, end, comma) = spans[0][0], spans[-1]
+        if not self._first_on_line(first):
+            gap = "" if self.colon == ":" else " "
+            return self._apply([(end, end, "," + gap + self._render(item, "", flat=True))])
+        indent, tail = self._indent(first), self._ink_before(closing)
+        line = self.newline + indent + self._render(item, indent) + ("," if comma >= 0 else "")
+        return self._apply([*([] if comma >= 0 else [(end, end, ",")]), (tail, tail, line)])
+
+    def drop(self, path: Path, at: int) -> str:
+        items = self._items(path)
+        if items is None:
+            raise Invalid(f'the file has no "{path[-1]}"', "nothing to remove")
+        opening, closing, spans = items
+        if len(spans) == 1:
+            return self._apply([(opening + 1, closing, "")])
+        start, end, comma = spans[at]
+        own_line = self._first_on_line(start)
+        if at < len(spans) - 1 and not own_line:
+            return self._apply([(start, spans[at + 1][0], "")])
+        edits = [(self._ink_before(start), comma + 1 if comma >= 0 else end, "")]
+        if comma < 0:
+            before = spans[at - 1][2]
+            edits = [(before, edits[0][1], "")] if before + 1 == edits[0][0] else [(before, before + 1, ""), *edits]
+        return self._apply(edits)
+
+    def _items(self, path: Path) -> tuple[int, int, list[tuple[int, int, int]]] | None:
+        """The offsets of a list's brackets, and of each item's start, end and comma (or -1); None for no such list."""
+        if not self.ink:
+            return None
+        here = self._object(0)
+        for key in path[:-1]:
+            member = _only(here, key)
+            if member is None:
+                return None
+            here = self._inside(member)
+        member = _only(here, path[-1])
+        if member is None:
+            return None
+        if self._shown(member.index) != "[":
+            raise Invalid(f'"{path[-1]}" in the file is not a list', "mend it by hand first")
+        last, at, spans = self._skip(member.index), member.index + 1, []
+        while at < last:
+            end = self._skip(at)
+            comma = self.ink[end + 1].start if self._shown(end + 1) == "," else -1
+            spans.append((self.ink[at].start, self.ink[end].end, comma))
+            at = end + (2 if comma >= 0 else 1)
+        return self.ink[member.index].start, self.ink[last].start, spans
 
     def _insert(self, here: _Object, key: str, value: object) -> list[tuple[int, int, str]]:
         name = json.dumps(key, ensure_ascii=False) + self.colon

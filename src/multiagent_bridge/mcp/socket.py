@@ -20,6 +20,7 @@ from mcp.server.lowlevel.server import Server
 
 from multiagent_bridge import __version__
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, Unavailable
+from multiagent_bridge.mcp import wakeups
 from multiagent_bridge.mcp.stream import Stream
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.services.hub import Hub
@@ -131,6 +132,9 @@ class SocketFace:
                 caller = None
             elif hello.get("verb") == "ping":
                 caller = None
+            elif hello.get("verb") == "hook":
+                await wakeups.answer(self._hub, _caller(hello, peer, False), hello, reader, writer)
+                return None
             else:
                 caller = _caller(hello, peer, self._gate)
         except (BridgeError, TimeoutError) as error:

@@ -29,7 +29,9 @@ from multiagent_bridge.services.sandboxes import Sandboxes
 from multiagent_bridge.services.snapshots import Snapshots
 from multiagent_bridge.services.status import Status
 from multiagent_bridge.services.tasks import Tasks
+from multiagent_bridge.services.wakeups import Wakeups
 from multiagent_bridge.services.watchdog import Watchdog
+from multiagent_bridge.services.watches import Watches
 from multiagent_bridge.services.yolo import Yolo
 
 
@@ -56,11 +58,13 @@ class Hub:
     archives: Archives
     tasks: Tasks
     watchdog: Watchdog
+    watches: Watches
     yolo: Yolo
     commands: Commands
     approvals: Approvals
     lapses: Lapses
     snapshots: Snapshots
+    wakeups: Wakeups
     presence: Presence
     bell: Bell
     ids: Ids
@@ -80,7 +84,7 @@ def assemble(
     ground: Ground,
 ) -> Hub:
     """Build every service over one set of ports."""
-    presence, redaction = Presence(), Redaction(redact)
+    presence, redaction = Presence(), Redaction(redact, keys)
     ringing = RingingStore(store, bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
     gate = Gate(ringing, clock, keys, meter, journal, presence, limits)
@@ -117,6 +121,7 @@ def assemble(
         archives=Archives(gate, journal, conversations, messages, keys, ids, redaction, limits),
         tasks=tasks,
         watchdog=Watchdog(gate, journal, notices, tasks, bell, clock),
+        watches=Watches(gate, ringing, clock),
         yolo=Yolo(
             gate, journal, notices, lapses, sandboxes, ground.workspaces, bell, clock, ids, keys, redaction, limits
         ),
@@ -124,6 +129,7 @@ def assemble(
         approvals=Approvals(gate, journal, notices, lapses, bell, clock, ids, keys, redaction, limits),
         lapses=lapses,
         snapshots=Snapshots(gate, journal, ground.snapshots, ground.workspaces, clock),
+        wakeups=Wakeups(gate, journal, notices, ringing, bell, clock, limits),
         presence=presence,
         bell=bell,
         ids=ids,
