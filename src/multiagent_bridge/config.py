@@ -153,10 +153,14 @@ class PatternSettings(BaseModel):
 
 
 class RedactionSettings(BaseModel):
-    """`[redaction]`: patterns beside the built-in ones."""
+    """`[redaction]`: patterns beside the built-in ones, and what stands beside a placeholder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    fingerprints: bool = Field(
+        False,
+        description="tell the same key from another by a short fingerprint behind its placeholder; not for passwords",
+    )
     scanner: bool = Field(False, description="merge the findings of kingfisher; needs the extra [scanner]")
     patterns: tuple[PatternSettings, ...] = Field((), description="custom patterns; see docs/security/redaction.md")
 

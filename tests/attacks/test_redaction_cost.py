@@ -7,7 +7,8 @@ import time
 import pytest
 
 from benchmarks.redaction import SIZE, adversarial, attempt, ordinary
-from multiagent_bridge.guard.redact import Redactor
+from multiagent_bridge.guard.redact import Redactor, SeenSecrets
+from tests.guard.redaction_samples import key
 
 REDACTOR = Redactor()
 SMALL = adversarial(SIZE // 2)
@@ -36,3 +37,18 @@ def test_ten_megabytes_pass_in_time_proportional_to_their_length() -> None:
     small = best_of(ordinary(size=100_000), 3)
     large = best_of(ordinary(size=10_000_000), 1)
     assert large < 100 * small * 2.5
+
+
+def test_a_conversation_flooded_with_keys_alike_is_remembered_in_time_proportional_to_their_number() -> None:
+    def flood(count: int) -> float:
+        text = "\n".join("ghp_" + key(32) + key(4, seed=seed) for seed in range(count))
+        memory = SeenSecrets()
+        begun = time.thread_time()
+        REDACTOR.redact(text, memory)
+        REDACTOR.redact(text, memory)
+        assert len(memory) <= 128
+        return time.thread_time() - begun
+
+    small = min(flood(500) for _ in range(2))
+    assert min(flood(2_000) for _ in range(2)) < 9 * small + 0.1
+    assert small < 2.0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
+from collections.abc import Callable
 
 import pytest
 
@@ -18,7 +21,7 @@ def _fullwidth(text: str) -> str:
     return "".join(chr(ord(c) + 0xFEE0) for c in text)
 
 
-DISGUISES = {
+DISGUISES: dict[str, Callable[[str], str]] = {
     "base64": lambda s: base64.b64encode(s.encode()).decode(),
     "base64 in a sentence": lambda s: base64.b64encode(f"export KEY={s}\n".encode()).decode(),
     "urlsafe base64 unpadded": lambda s: base64.urlsafe_b64encode(f"the key is {s}??".encode()).decode().rstrip("="),
@@ -87,13 +90,52 @@ def test_a_disguised_key_does_not_pass(name: str) -> None:
         '"-----BEGIN PRIVATE KEY-----\\n" +\n  "'
         + PEM_BODY.replace("\n", '\\n" +\n  "')
         + '\\n-----END PRIVATE KEY-----"',
+        f"the rest of it:\n{PEM_BODY}\nQx7=\n-----END RSA PRIVATE KEY-----\nthanks",
+        PEM_BODY.replace("\n", "\\n") + "\\n-----END EC PRIVATE KEY-----",
+        "> " + PEM_BODY.replace("\n", "\n> ") + "\n> -----END OPENSSH PRIVATE KEY-----",
     ],
-    ids=["truncated", "escaped", "indented", "quoted", "crlf", "pgp", "encrypted", "joined"],
+    ids=[
+        "truncated",
+        "escaped",
+        "indented",
+        "quoted",
+        "crlf",
+        "pgp",
+        "encrypted",
+        "joined",
+        "beheaded",
+        "beheaded and escaped",
+        "beheaded and quoted",
+    ],
 )
 def test_a_private_key_leaves_no_line_in_any_shape(text: str) -> None:
     found = REDACTOR.redact(text)
     assert "PRIVATE_KEY" in found.kinds
     assert not any(line[:24] in found.text for line in PEM_BODY.split("\n"))
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_a_disguised_key_does_not_pass_in_json_nor_in_json_in_json(name: str) -> None:
+    disguised = DISGUISES[name](SECRET)
+    for text in (
+        json.dumps({"m": f"look: {disguised} ok?"}),
+        json.dumps({"n": json.dumps({"m": f"look: {disguised} ok?"})}),
+    ):
+        found = REDACTOR.redact(text)
+        assert found.kinds, name
+        document = json.loads(found.text)
+        inner = document["m"] if "m" in document else json.loads(document["n"])["m"]
+        assert inner.startswith("look: ")
+        assert inner.endswith(" ok?")
+        assert disguised not in inner
+
+
+def test_a_private_key_as_a_list_of_lines_leaves_none_and_the_list_keeps_its_members() -> None:
+    lines = ["-----BEGIN PRIVATE KEY-----", *PEM_BODY.split("\n"), "-----END PRIVATE KEY-----"]
+    after = json.loads(REDACTOR.redact(json.dumps({"lines": lines, "n": 1})).text)
+    assert len(after["lines"]) == len(lines)
+    assert after["n"] == 1
+    assert not any(line[:24] in str(after) for line in PEM_BODY.split("\n"))
 
 
 class TestMemory:
@@ -121,6 +163,16 @@ class TestMemory:
         memory = SeenSecrets()
         REDACTOR.redact("password: correct-Horse7!battery", memory)
         assert REDACTOR.redact(f"x {form('correct-Horse7!battery')} y", memory).kinds == ("PASSWORD",)  # type: ignore[operator]
+
+    @pytest.mark.parametrize(
+        "form", [json.dumps, html.escape, lambda s: s.encode().hex(), lambda s: json.dumps({"x": s})], ids=range(4)
+    )
+    def test_a_seen_password_of_odd_characters_is_caught_in_the_escapes_of_other_languages(self, form: object) -> None:
+        memory = SeenSecrets()
+        REDACTOR.redact("password: 'correct\"Horse<7>&bat\\tery'", memory)
+        text = f"x {form('correct' + chr(34) + 'Horse<7>&bat' + chr(92) + 'tery')} y"  # type: ignore[operator]
+        assert "Horse" not in REDACTOR.redact(text, memory).text
+        assert "486f727365" not in REDACTOR.redact(text, memory).text
 
     def test_half_of_a_seen_key_is_caught(self) -> None:
         memory = SeenSecrets()

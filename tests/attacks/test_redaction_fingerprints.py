@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from multiagent_bridge.guard.redact import Fingerprints, Redactor, SeenSecrets
+from multiagent_bridge.guard.redact import CustomPattern, Fingerprints, Redactor, SeenSecrets
 from multiagent_bridge.guard.redaction.fingerprints import ISSUED_AT_MOST
 from multiagent_bridge.model.callers import NO_CREDENTIALS
 from multiagent_bridge.services.redaction import OF_ONE, REMEMBERED, Redaction
@@ -82,8 +82,6 @@ def test_a_seen_password_that_turns_up_again_has_no_fingerprint() -> None:
 
 
 def test_a_custom_pattern_has_no_fingerprint_because_its_values_may_be_few() -> None:
-    from multiagent_bridge.guard.redact import CustomPattern
-
     redactor = Redactor(
         [
             CustomPattern("code-names", "CODE_NAME", words=("Project Falcon",)),
@@ -129,7 +127,8 @@ async def test_two_agents_compare_keys_and_the_sender_is_told_only_the_kind(anyi
         sent = await world.hub.messages.send(alice, NO_CREDENTIALS, text)
         assert "[" not in str(sent.fields()["redactions"]).strip("[]")
     mail = await world.hub.messages.check(bob, NO_CREDENTIALS, world.hub.ids.claim())
-    one, password, again = (str(row["message"]) for row in mail.fields()["messages"])  # type: ignore[union-attr]
+    rows: list[dict[str, object]] = mail.fields()["messages"]  # type: ignore[assignment]
+    one, password, again = (str(row["message"]) for row in rows)
     assert one.removeprefix("mine is ") == again.removeprefix("yours was ")
     assert re.fullmatch(r"mine is GITHUB_TOKEN_REDACTED\[[0-9a-f]{8}\]", one)
     assert password == "DB_PASSWORD=PASSWORD_REDACTED"

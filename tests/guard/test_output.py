@@ -64,7 +64,7 @@ def test_what_is_visible_is_printable(text: str) -> None:
 
 @given(st.text())
 def test_plain_text_holds_nothing_that_a_terminal_obeys(text: str) -> None:
-    assert not any(letter < " " and letter not in "\n\t" or "\x7f" <= letter <= "\x9f" for letter in plain(text))
+    assert not any((letter < " " and letter not in "\n\t") or "\x7f" <= letter <= "\x9f" for letter in plain(text))
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 10**9))

@@ -26,7 +26,9 @@ FRAGMENTS = st.sampled_from(
         "\n", " ", "://", "@", "u:p@h", "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----",
         PEM_BODY[:70], "{", "}", "[", "]", "<", ">", "&", "?a=b", "%41", "\\u0041", "\u200b", "\x1b[31m", "\ud800",
         "\u0301", "é", "hunter2", "PASSWORD_REDACTED", "API_KEY", "eyJ", "sk-", "ghp_", "_REDACTED", "cookie: a=",
-        "a b c d e f ", "curl -u x:y ", "kind: Secret\ndata:\n  a: ", key(24), key(32, "0123456789abcdef"), *SECRETS,
+        "a b c d e f ", "curl -u x:y ", "kind: Secret\ndata:\n  a: ", key(24), key(32, "0123456789abcdef"),
+        '{"name": "TOKEN", "value": "', "passwords:\n  - ", '["', "-----END PRIVATE KEY-----", "Cookie File\n", "\t",
+        '"kty": "RSA", "d": "', "AKIA", "\\n", '\\"', "GITHUB_TOKEN_REDACTED[0123abcd]", *SECRETS,
     ]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(max_size=300), st.lists(FRAGMENTS, max_size=24).map("".join))

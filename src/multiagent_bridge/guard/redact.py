@@ -12,20 +12,22 @@ from dataclasses import dataclass, replace
 
 from multiagent_bridge.errors import BridgeError, Refused
 from multiagent_bridge.guard.redaction import views
-from multiagent_bridge.guard.redaction.assignments import find_assignments
+from multiagent_bridge.guard.redaction.assignments import find_assignments, keyed
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.custom import CustomPattern, CustomPatterns, PatternEngine
 from multiagent_bridge.guard.redaction.decoding import find_encoded, unbase64, unwrapped
+from multiagent_bridge.guard.redaction.fingerprints import Fingerprints
 from multiagent_bridge.guard.redaction.formats import rule_table
 from multiagent_bridge.guard.redaction.headers import find_headers
 from multiagent_bridge.guard.redaction.json_text import rewritten
 from multiagent_bridge.guard.redaction.neighbours import find_neighbours
 from multiagent_bridge.guard.redaction.pem import find_private_keys
-from multiagent_bridge.guard.redaction.places import find_places
+from multiagent_bridge.guard.redaction.places import find_aws_secrets, find_places
 from multiagent_bridge.guard.redaction.registry import SeenSecrets
 from multiagent_bridge.guard.redaction.scanner import Scanner
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER, Span, merged
 from multiagent_bridge.guard.redaction.tokens import (
+    Layout,
     cut_short,
     find_completed,
     find_reversed,
@@ -36,7 +38,17 @@ from multiagent_bridge.guard.redaction.tokens import (
 )
 from multiagent_bridge.guard.redaction.urls import find_urls
 
-__all__ = ["CustomPattern", "Finding", "PatternEngine", "Redacted", "Redactor", "RuleLine", "Scanner", "SeenSecrets"]
+__all__ = [
+    "CustomPattern",
+    "Finding",
+    "Fingerprints",
+    "PatternEngine",
+    "Redacted",
+    "Redactor",
+    "RuleLine",
+    "Scanner",
+    "SeenSecrets",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +83,25 @@ _IN_CODE = (
     RuleLine(
         "private-key", "PRIVATE_KEY_REDACTED", "PEM, OpenSSH and PGP private keys: truncated, quoted, indented, escaped"
     ),
+    RuleLine("putty-private-key", "PRIVATE_KEY_REDACTED", "the private lines of a PuTTY key file"),
+    RuleLine("aws-secret-key", "AWS_KEY_REDACTED", "40 random characters right behind an AWS key id"),
+    RuleLine("facebook-app-token", "FACEBOOK_TOKEN_REDACTED", "15 or 16 digits, a bar and 27 characters"),
+    RuleLine(
+        "discord-token-shape", "DISCORD_TOKEN_REDACTED", "three parts set apart by dots, the first from M, N or O on"
+    ),
+    RuleLine("mailgun-key-shape", "MAILGUN_KEY_REDACTED", "32, 8 and 8 hex digits set apart by hyphens"),
+    RuleLine("truenas-key-shape", "TRUENAS_KEY_REDACTED", "a number, a hyphen and 64 letters and digits"),
+    RuleLine("tableau-token-shape", "TABLEAU_TOKEN_REDACTED", "base64 of 16 bytes, a colon and 32 letters and digits"),
     RuleLine("url-password", "PASSWORD_REDACTED", "scheme://user:password@host"),
     RuleLine("url-token", "SECRET_REDACTED", "a random user name in scheme://token@host"),
     RuleLine("bearer", "BEARER_TOKEN_REDACTED", "what follows Bearer"),
     RuleLine("basic-authorization", "BEARER_TOKEN_REDACTED", "what follows Basic and decodes to user:password"),
     RuleLine("authorization", "BEARER_TOKEN_REDACTED", "what follows another scheme in an Authorization field"),
-    RuleLine("cookie", "SECRET_REDACTED", "random values in Cookie and Set-Cookie"),
+    RuleLine("signed-request", "SECRET_REDACTED", "response and signature of an Authorization field with parameters"),
+    RuleLine("cookie", "SECRET_REDACTED", "random values in Cookie, Set-Cookie and cookie files"),
     RuleLine("named-password", "PASSWORD_REDACTED", "a judged value after a password's name"),
     RuleLine("named-secret", "SECRET_REDACTED", "a judged value after a secret's, token's or key's name"),
+    RuleLine("named-secret-spaced", "SECRET_REDACTED", "a random value right behind the word for it"),
     RuleLine("named-key", "API_KEY_REDACTED", "a random value after a bare `key`"),
     RuleLine("curl-user", "PASSWORD_REDACTED", "user:password of curl -u"),
     RuleLine(
@@ -92,6 +115,7 @@ _IN_CODE = (
 )
 
 
+LITERALS_WITHIN = 2  # JSON in a leaf of JSON
 REPEATED_AT_MOST = 32  # different values of one text that are looked for again
 
 
@@ -100,7 +124,8 @@ class Redactor:
 
     `custom` are the patterns of `[redaction]`, checked here (`Invalid` names the bad one); `engine` runs those that are
     regular expressions; `scanner` is an optional second opinion whose findings are merged.
-    `steps` overrides the budget of one text.
+    `steps` overrides the budget of one text. With `fingerprints` the placeholder of a recognised key is followed by its
+    fingerprint in texts of a conversation (`redaction/fingerprints.py`).
     """
 
     def __init__(
@@ -110,11 +135,13 @@ class Redactor:
         engine: PatternEngine | None = None,
         scanner: Scanner | None = None,
         steps: int | None = None,
+        fingerprints: bool = False,
     ) -> None:
         self._table = rule_table()
         self._custom = CustomPatterns(custom, engine)
         self._scanner = scanner
         self._steps = steps
+        self._fingerprints = fingerprints
 
     def redact(self, text: str, memory: SeenSecrets | None = None) -> Redacted:
         """`text` with every secret replaced by `<KIND>_REDACTED`.
@@ -122,7 +149,7 @@ class Redactor:
         `memory` is the conversation's registry: what it has seen is found again, and what is found now is remembered.
         Raises `Refused` when the budget is spent or anything goes wrong: the text must then be withheld.
         """
-        spans = self._checked(text, memory)
+        spans = self._checked(text, memory, memory.fingerprints if memory is not None and self._fingerprints else None)
         if not spans:
             return Redacted(text, ())
         kinds = tuple(dict.fromkeys(span.kind for span in spans))
@@ -137,9 +164,9 @@ class Redactor:
         table = [RuleLine(rule.name, f"{rule.kind}_REDACTED", rule.shape) for rule in self._table.rules]
         return [*table, *_IN_CODE, *(RuleLine(*line) for line in self._custom.lines())]
 
-    def _checked(self, text: str, memory: SeenSecrets | None) -> list[Span]:
+    def _checked(self, text: str, memory: SeenSecrets | None, fingerprints: Fingerprints | None = None) -> list[Span]:
         try:
-            return self._find(text, memory)
+            return self._find(text, memory, fingerprints)
         except BridgeError:
             raise
         except Exception as problem:
@@ -147,15 +174,15 @@ class Redactor:
                 "the text could not be checked for secrets", "send it in smaller parts and report the failure"
             ) from problem
 
-    def _find(self, text: str, memory: SeenSecrets | None) -> list[Span]:
+    def _find(self, text: str, memory: SeenSecrets | None, fingerprints: Fingerprints | None) -> list[Span]:
         budget = Budget(len(text), self._steps)
         bytes_of = narrow(text)
-        seen = views.visible(text, bytes_of)
-        plain = text
-        if seen is not None:
-            plain = seen.text
+        plain, seen = views.visible(text, bytes_of)
+        if plain is not text:
             bytes_of = narrow(plain)
-        spans = self._recognise(plain, bytes_of, budget)
+        found = layout(plain, bytes_of)
+        spans = self._recognise(plain, bytes_of, found, budget)
+        spans += self._meant(plain, budget, LITERALS_WITHIN)
         if memory is not None:
             spans += memory.find(plain, budget)
             spans += find_completed(plain, memory.begun, self._table, budget)
@@ -164,27 +191,44 @@ class Redactor:
             spans = settled(plain, [*spans, *again])
         if memory is not None:
             memory.remember(plain, spans)
-            memory.note_begun(cut_short(plain, layout(plain, bytes_of).chunks, self._table, spans))
+            memory.note_begun(cut_short(plain, found.chunks, self._table, spans))
+        if fingerprints is not None:
+            spans = [replace(span, mark=fingerprints.mark(plain, span, self._table)) for span in spans]
         if seen is not None:
             spans = merged(
                 replace(span, start=low, end=high) for span in spans for low, high in (seen.raw(span.start, span.end),)
             )
         return spans
 
-    def _recognise(self, text: str, plain: bytes, budget: Budget) -> list[Span]:
-        """Findings of all layers on a text as a reader sees it; `plain` is its narrow form."""
+    def _meant(self, text: str, budget: Budget, within: int) -> list[Span]:
+        """Findings in what string literals with escapes mean: the leaves and keys of JSON, and of JSON in them."""
+        view = views.literals(text, budget)
+        if view is None:
+            return []
+        plain, seen = views.visible(view.text, narrow(view.text))
+        bytes_of = narrow(plain)
+        spans = self._recognise(plain, bytes_of, layout(plain, bytes_of), budget)
+        if within > 1:
+            spans += self._meant(plain, budget, within - 1)
+        for other in filter(None, (seen, view)):
+            spans = [replace(s, start=low, end=high) for s in spans for low, high in (other.raw(s.start, s.end),)]
+        return spans
+
+    def _recognise(self, text: str, plain: bytes, found: Layout, budget: Budget) -> list[Span]:
+        """Findings of all layers on a text as a reader sees it; `plain` is its narrow form, `found` its layout."""
         lower = plain.lower()
-        found = layout(text, plain)
         bounds, middles = found.chunks, found.cores
         unfinished: list[tuple[str, int]] = []
         spans = find_tokens(text, bounds, self._table, budget, unfinished, middles)
+        spans += find_aws_secrets(text, spans, budget)
         spans += find_split(text, unfinished, spans, self._table, budget)
         spans += find_reversed(text, middles, self._table, budget)
-        spans += find_private_keys(text, budget)
+        names = keyed(text, lower)
+        spans += find_private_keys(text, names.stems.get(b"key", ()), budget)
         spans += find_urls(text, budget)
         spans += find_headers(text, lower, budget)
-        spans += find_assignments(text, lower, budget)
-        spans += find_places(text, lower, budget)
+        spans += find_assignments(text, names, budget)
+        spans += find_places(text, lower, names.stems, budget)
         spans += find_neighbours(text, middles, budget)
         spans += self._custom.find(text, budget)
         spans += find_encoded(text, bounds, lambda inner: self._plain(inner, budget), budget)
@@ -202,9 +246,10 @@ class Redactor:
         """Findings in a decoded or unescaped text: formats, private keys, URLs, named values; no further views."""
         plain = narrow(text)
         spans = find_tokens(text, layout(text, plain).chunks, self._table, budget)
-        spans += find_private_keys(text, budget)
+        names = keyed(text, plain.lower())
+        spans += find_private_keys(text, names.stems.get(b"key", ()), budget)
         spans += find_urls(text, budget)
-        spans += find_assignments(text, plain.lower(), budget)
+        spans += find_assignments(text, names, budget)
         return spans
 
     def _blocks(self, text: str, bounds: list[tuple[int, int]], budget: Budget) -> list[Span]:
@@ -217,6 +262,9 @@ class Redactor:
             if found := self._plain(plain, budget):
                 out.append(Span(start, end, found[0].kind, f"encoded-{found[0].rule}"))
         return out
+
+
+_QUOTES = frozenset("\"'`")
 
 
 def repeats(text: str, spans: list[Span], budget: Budget) -> list[Span]:
@@ -241,7 +289,16 @@ def repeats(text: str, spans: list[Span], budget: Budget) -> list[Span]:
 
 def settled(text: str, spans: list[Span]) -> list[Span]:
     """Merged findings without those that are nothing but placeholders of an earlier pass."""
-    return [span for span in merged(spans) if span.end > span.start and not _is_placeholder(text, span)]
+    return [span for span in merged(_unescaping(text, span) for span in spans) if not _is_placeholder(text, span)]
+
+
+def _unescaping(text: str, span: Span) -> Span:
+    """The span without the backslashes at its end that belong to the quote behind it."""
+    end = span.end
+    if text[end : end + 1] in _QUOTES:
+        while end > span.start and text[end - 1] == "\\":
+            end -= 1
+    return span if end == span.end else replace(span, end=end)
 
 
 def _is_placeholder(text: str, span: Span) -> bool:

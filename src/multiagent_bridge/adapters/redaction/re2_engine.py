@@ -31,7 +31,7 @@ class Re2Engine:
         try:
             compiled = self._re2.compile(regex, options)
         except Exception as problem:
-            raise Invalid(f"redaction pattern {name!r} is no RE2 expression", str(problem)[:200]) from problem
+            raise Invalid(f"redaction pattern {name!r} is no RE2 expression", _said(problem)) from problem
         if compiled.match("") is not None:
             raise Invalid(f"redaction pattern {name!r} matches the empty text", "ask for at least one character")
 
@@ -46,3 +46,9 @@ class Re2Engine:
             return spans
 
         return find
+
+
+def _said(problem: Exception) -> str:
+    """What RE2 says, which it says in bytes."""
+    words = problem.args[0] if problem.args else ""
+    return (words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words))[:200]

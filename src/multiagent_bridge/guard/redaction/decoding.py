@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.spans import Span
 
 DEPTH = 2
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,}")
+# Shorter runs are stepped over whole: `search` would try again at each of their characters.
+_HEX = re.compile(r"(?:[^0-9a-fA-F]++|[0-9a-fA-F]{1,31}+(?![0-9a-fA-F]))*+((?:[0-9a-fA-F]{2}){16,})")
 _URLSAFE = str.maketrans("-_", "+/")
 _SPACES = re.compile(r"[^A-Za-z0-9+/_=-]+")
 _ASCII_LEADS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
@@ -30,7 +31,11 @@ def find_encoded(
     for start, end in bounds:
         if end - start < 20:
             continue
-        for low, high, plain in _readings(text, start, end):
+        for stretch in _BASE64.finditer(text, start, end):
+            read = _reading(stretch)
+            if read is None:
+                continue
+            low, high, plain = read
             budget.spend(1 + len(plain) // 64)
             found = find(plain)
             if not found and depth > 1 and len(plain) >= 20 and " " not in plain.strip():
@@ -42,14 +47,15 @@ def find_encoded(
     return out
 
 
-def _readings(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    for found in _BASE64.finditer(text, start, end):
-        body = found[0]
-        plain = unbase64(body)
-        if plain is not None:
-            yield found.start(), found.end(), plain
-        elif len(body) >= 32 and (inner := _HEX.search(body)) and (plain := unhex(inner[0])) is not None:
-            yield found.start() + inner.start(), found.start() + inner.end(), plain
+def _reading(stretch: re.Match[str]) -> tuple[int, int, str] | None:
+    """Start, end and plain text of what is encoded in a stretch, or None."""
+    body = stretch[0]
+    plain = unbase64(body)
+    if plain is not None:
+        return *stretch.span(), plain
+    if len(body) >= 32 and (inner := _HEX.match(body)) and (plain := unhex(inner[1])) is not None:
+        return stretch.start() + inner.start(1), stretch.start() + inner.end(1), plain
+    return None
 
 
 def unbase64(body: str) -> str | None:

@@ -15,6 +15,7 @@ _TOKEN68 = re.compile(r"[ \t]{1,4}[\"']?([A-Za-z0-9._~+/%:|-]{6,8192}={0,2})")
 _BASIC = re.compile(r"[ \t]{1,4}([A-Za-z0-9+/]{8,2048}={0,2})(?![A-Za-z0-9+/=])")
 _COOKIE = re.compile(r"cookie[\"']?\]?[ \t]{0,4}[:=]\s{0,12}(?:-[ \t]+)?[\"']?([^\r\n\"']{3,8192})", re.I)
 _PAIR = re.compile(r"([\w.\-%]{1,64})=([^;,\s\"']{4,4096})")
+_JAR_LINE = re.compile(r"^(?:[^\t\n]{1,256}\t){6}([^\t\r\n]{4,4096})\r?$", re.M)
 _COOKIE_ATTRIBUTES = word_set("path domain expires max-age samesite secure httponly priority partitioned version")
 
 
@@ -37,8 +38,12 @@ def find_headers(text: str, lower: bytes, budget: Budget) -> list[Span]:
             out.append(Span(*found.span(1), "BEARER_TOKEN", "basic-authorization", 2))
         at = lower.find(b"basic ", at + 6)
     at = lower.find(b"cookie")
+    jar = False
     while at >= 0:
         budget.spend()
+        if not jar and text.startswith("Cookie File", at):
+            jar = True
+            out.extend(_jar(text, at, budget))
         found = _COOKIE.match(text, at)
         if found:
             out.extend(_cookies(text, found.start(1), found.end(1)))
@@ -63,6 +68,16 @@ def is_basic(value: str) -> bool:
     if b":" not in plain:
         return len(plain) >= 12 and is_random(value, 16)
     return all(32 <= byte < 127 or byte >= 160 for byte in plain) or is_random(value, 16)
+
+
+def _jar(text: str, at: int, budget: Budget) -> list[Span]:
+    """Values of a cookie file of curl and browsers (Netscape's form): seven fields a line, set apart by tabs."""
+    out: list[Span] = []
+    for line in _JAR_LINE.finditer(text, at):
+        budget.spend()
+        if is_random(line[1], 16):
+            out.append(Span(*line.span(1), "SECRET", "cookie", 2))
+    return out
 
 
 def _cookies(text: str, start: int, end: int) -> list[Span]:

@@ -17,7 +17,10 @@ def rewritten(text: str, spans: list[Span]) -> str:
     the document keeps its keys, order, numbers and white space.
     """
     plain = _replaced(text, spans)
-    if text.lstrip()[:1] not in ("{", "[") or not _is_json(text) or _is_json(plain):
+    if text.lstrip()[:1] not in ("{", "[") or not _is_json(text):
+        return plain
+    across = any('"' in text[span.start : span.end] for span in spans)  # it may be one list member less
+    if not across and _is_json(plain):
         return plain
     return _within_strings(text, spans)
 
@@ -26,7 +29,7 @@ def _replaced(text: str, spans: list[Span]) -> str:
     out: list[str] = []
     at = 0
     for span in spans:
-        out += (text[at : span.start], span.kind, "_REDACTED")
+        out += (text[at : span.start], span.placeholder)
         at = span.end
     out.append(text[at:])
     return "".join(out)
@@ -64,7 +67,7 @@ def _scalars(text: str, start: int, end: int, spans: list[Span], number: int, ou
         for scalar in _SCALAR.finditer(text, start, end):
             span = next((s for s in touching if s.start < scalar.end() and s.end > scalar.start()), None)
             if span is not None:
-                out += (text[at : scalar.start()], f'"{span.kind}_REDACTED"')
+                out += (text[at : scalar.start()], f'"{span.placeholder}"')
                 at = scalar.end()
     out.append(text[at:end])
     return number
@@ -80,7 +83,7 @@ def _string(text: str, start: int, end: int, spans: list[Span], number: int) -> 
         if low >= high:
             continue
         low, high = _whole_escapes(text, start + 1, low, high, end - 1)
-        out += (text[at:low], span.kind, "_REDACTED")
+        out += (text[at:low], span.placeholder)
         at = high
     out.append(text[at:end])
     return "".join(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 
-from multiagent_bridge.guard.redaction.names import PASSWORD, SECRET
+from multiagent_bridge.guard.redaction.names import KEY, PASSWORD, SECRET
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK
 from multiagent_bridge.guard.redaction.words import looks_like_language, word_set
 
@@ -39,7 +39,7 @@ _RELATIVE = re.compile(r"^[a-z][\w.\-]*(?:/[\w.#\-]+)+$")
 _CRYPT = re.compile(r"^\$(?:1|2[abxy]?|5|6|y|apr1|argon2\w*|pbkdf2\S*|scrypt)\$")
 _URL = re.compile(r"^[a-z][a-z0-9+.\-]{1,15}://")
 _SAMPLE = re.compile(
-    r"(?i)your[\s_-]?|<|change[\s_-]?(?:me|this)|example|replace|placeholder|dummy|redacted|insert[\s_-]|"
+    r"your[\s_-]?|<|change[\s_-]?(?:me|this)|example|replace|placeholder|dummy|redacted|insert[\s_-]|"
     r"(?:some|my|the|any|fake|test|sample|mock)[\s_-]?(?:\w{1,12}[\s_-]?)?(?:pass(?:word|phrase)?|pwd|secret|token|key|api|credential|string|value)|"
     r"(?:pass(?:word|phrase)?|secret|token|key|credential)s?[\s_-]?(?:here|value|goes|string|name|\d{0,2}$)|^x+$|^\*+$|^\.+$|xxxx|\*\*\*\*"
 )
@@ -49,9 +49,13 @@ _PASSWORD_SAMPLE = re.compile(
     r"(?:password|secret)[_-]?(?:here|goes|value)"
 )
 _ALGORITHM = re.compile(r"^(?i:rsa|dsa|ec|ed25519|aes|hmac|sha|hs|rs|es)[:_-]?\d{0,5}(?:[_-][A-Za-z0-9]{2,8})?$")
+_OTHER_FLAG = re.compile(r"^--[a-z]+(?:-[a-z]+)*$|^\*[a-z]+(?:_[a-z]+)*$")  # the next flag; an alias of YAML
 _CONSTANT = re.compile(r"^[A-Z]+(?:_[A-Z]+)+$")
 _CAMEL = re.compile(r"^[a-z]{2,}(?:[A-Z][a-z]+)+$")
-_HEX = frozenset(string.hexdigits)
+_HEX = string.hexdigits.encode()
+_DIGITS = string.digits.encode()
+_UPPER = string.ascii_uppercase.encode()
+_LOWER = string.ascii_lowercase.encode()
 _NUMBER = re.compile(r"^0x[0-9a-fA-F]{1,16}$|^[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?[a-zA-Z%]{0,2}$")
 _VERSION_OR_DATE = re.compile(r"^v?\d+(?:[.\-/:T]\d+)+[\w.+:-]{0,12}$")
 _SYMBOLS_OF_CODE = re.compile(r"[(){}\[\];<>]|=>|->|&&|\|\||::")
@@ -60,20 +64,26 @@ UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-
 
 def is_reference(value: str) -> bool:
     """A variable, template, call, attribute, path or URL: it names where the secret is, it is not the secret."""
-    return bool(
-        _TEMPLATE.match(value)
-        or _CALL.match(value)
-        or (_DOTTED.match(value) and not any(is_random(piece, 16) for piece in value.split(".")))
-        or _PATH.match(value)
-        or (_RELATIVE.match(value) and looks_like_language(value))
-        or _URL.match(value)
-        or PLACEHOLDER_MARK in value
-    )
+    if _TEMPLATE.match(value) or PLACEHOLDER_MARK in value:
+        return True
+    if value.isalnum():
+        return False
+    if ("(" in value or "[" in value) and _CALL.match(value):
+        return True
+    if (
+        ("." in value or ":" in value or ">" in value)
+        and _DOTTED.match(value)
+        and not any(is_random(piece, 16) for piece in value.split("."))
+    ):
+        return True
+    if "/" in value or "\\" in value:
+        return bool(_PATH.match(value) or _URL.match(value) or (_RELATIVE.match(value) and looks_like_language(value)))
+    return False
 
 
 def is_sample(value: str) -> bool:
     """A value written to be replaced: `your-api-key`, `changeme`, `xxxx`, one character again and again."""
-    return bool(_SAMPLE.search(value)) or len(set(value)) < 3
+    return bool(_SAMPLE.search(value.lower())) or len(set(value)) < 3
 
 
 def is_random(value: str, least: int = 16) -> bool:
@@ -84,18 +94,28 @@ def is_random(value: str, least: int = 16) -> bool:
     different = len(set(value))
     if different < min(8, length // 2):
         return False
-    digits = sum(c.isdigit() for c in value)
-    if all(c in _HEX for c in value):
+    plain = value.encode("ascii", "replace")
+    digits = length - len(plain.translate(None, _DIGITS))
+    if not plain.translate(None, _HEX):
         return digits * 10 >= length and (length - digits) * 10 >= length
     if digits == 0:
-        upper = sum(c.isupper() for c in value)
-        lower = sum(c.islower() for c in value)
-        return length >= 20 and upper >= 3 and lower >= 3 and not looks_like_language(value) and different >= 12
+        if length < 20 or different < 12:
+            return False
+        upper = length - len(plain.translate(None, _UPPER))
+        lower = length - len(plain.translate(None, _LOWER))
+        return upper >= 3 and lower >= 3 and not looks_like_language(value)
     if digits == length:
         return False
     if digits * 20 >= length:
         return digits >= 2 and (digits >= 4 or not looks_like_language(value))
     return length >= 24 and not looks_like_language(value)
+
+
+def _is_monotonous(value: str) -> bool:
+    """True when one of its first characters makes more than six tenths of it."""
+    length = len(value)
+    # Then the different ones are at most the others and that one.
+    return len(set(value)) * 10 <= length * 4 + 10 and max(map(value.count, set(value[:64]))) * 10 > length * 6
 
 
 def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> bool:
@@ -110,9 +130,12 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
     low = value.lower()
     if low in _WORDS_KEPT or is_reference(value) or low.strip("\"'`.,:!?") in _WORDS_KEPT:
         return False
-    if meaning != PASSWORD and length >= 8 and max(map(value.count, set(value[:64]))) * 10 > length * 6:
+    random = is_random(value, 20)
+    if meaning == KEY and not random:
         return False
-    if is_random(value, 20):
+    if meaning != PASSWORD and length >= 8 and _is_monotonous(value):
+        return False
+    if random:
         pass
     elif meaning == PASSWORD:
         if _PASSWORD_SAMPLE.search(low) or len(set(value)) < 2:
@@ -123,7 +146,7 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
         if meaning == PASSWORD:
             return value.isdigit() and length >= 5 and (quoted or strong)
         return meaning == SECRET and value.isdigit() and length >= 20 and len(set(value)) >= 6
-    if _CRYPT.match(value) or _ALGORITHM.match(value):
+    if _CRYPT.match(value) or _ALGORITHM.match(value) or _OTHER_FLAG.match(value):
         return False
     if meaning == PASSWORD:
         return _password(value, quoted, strong)
@@ -135,7 +158,7 @@ def is_secret_value(value: str, meaning: str, quoted: bool, strong: bool) -> boo
         return False
     if meaning == SECRET:
         return _secret(value, quoted, strong)
-    return UUID.fullmatch(value) is None and is_random(value, 20) and not _IDENTIFIER.match(value)
+    return UUID.fullmatch(value) is None and not _IDENTIFIER.match(value)
 
 
 def _password(value: str, quoted: bool, strong: bool) -> bool:

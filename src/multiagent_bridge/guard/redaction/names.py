@@ -8,8 +8,10 @@ from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
 from multiagent_bridge.guard.redaction.words import word_set
 
 _REMEMBERED = 40
+_NEAR = 24  # characters that mostly hold a few words
 _NAMES_AT_MOST = 4_096
 _KNOWN: dict[str, str] = {}
+_JOINTS = dict.fromkeys(map(ord, "_.-"))
 PASSWORD, SECRET, KEY, NOTHING = "password", "secret", "key", ""
 
 # Words of names, split at case changes, digits and punctuation.
@@ -51,6 +53,7 @@ _ABOUT = word_set(
     "settings options option params param exists present valid verified check audience issuer subject verifier "
     "extractor parser bucket ring chain pair space board stroke stone word frame "
 )
+_LOOSE = "\"'`*_("
 _OTHER_PASSES = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass", "onepass"))
 _NEUTRAL = word_set(
     "value val string default raw plain base64 b64 env prod dev staging live production local old new current "
@@ -63,13 +66,21 @@ def split_words(text: str) -> list[str]:
     return [word.lower() for word in _SPLIT.findall(text)]
 
 
+def last_words(text: str, count: int) -> list[str]:
+    """The last `count` of `split_words(text)`."""
+    words = _SPLIT.findall(text[-_NEAR:])
+    if len(words) <= count and len(text) > _NEAR:  # the first of them may be the end of a longer one
+        words = _SPLIT.findall(text)
+    return [word.lower() for word in words[-count:]]
+
+
 def meaning(name: str) -> str:
     """PASSWORD, SECRET, KEY (a bare `key`: only a random value counts) or NOTHING."""
     known = _KNOWN.get(name)
     if known is None:
         known = _meaning(name)
         # A long name or one with digits may be a piece of a secret, which nothing may keep.
-        if len(name) <= _REMEMBERED and name.replace("_", "").isalpha() and len(_KNOWN) < _NAMES_AT_MOST:
+        if len(name) <= _REMEMBERED and name.translate(_JOINTS).isalpha() and len(_KNOWN) < _NAMES_AT_MOST:
             _KNOWN[name] = known
     return known
 
@@ -123,10 +134,12 @@ def _meaning(name: str) -> str:
     return NOTHING
 
 
-def is_qualified_key(name: str, before: str) -> bool:
-    """True for the bare word `key` behind a word that makes it secret: "Access Key", "consumer key"."""
-    words = before.split()
-    return name.lower() in ("key", "keys") and bool(words) and words[-1].lower().strip("\"'`*_(") in _KEY_QUALIFIERS
+def is_qualified_key(name: str, text: str, at: int) -> bool:
+    """True for the bare word `key` at `at` behind a word that makes it secret: "Access Key", "consumer key"."""
+    if not at or not (text[at - 1] in _LOOSE or text[at - 1].isspace()) or name.lower() not in ("key", "keys"):
+        return False
+    words = text[max(0, at - 16) : at].split()
+    return bool(words) and words[-1].lower().strip(_LOOSE) in _KEY_QUALIFIERS
 
 
 def kind_of(name: str, sense: str) -> str:

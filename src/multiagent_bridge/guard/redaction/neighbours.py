@@ -7,7 +7,7 @@ import string
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import is_random, is_reference
-from multiagent_bridge.guard.redaction.names import split_words
+from multiagent_bridge.guard.redaction.names import last_words
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 from multiagent_bridge.guard.redaction.vendors import ORDINARY, VENDORS
 from multiagent_bridge.guard.redaction.words import word_set
@@ -19,6 +19,7 @@ _FIELD = word_set(
     "key keys secret secrets token tokens access private apikey api_key credential credentials password passwd "
     "pat auth bearer authorization apitoken accesstoken secretkey unseal "
 )
+_FIELD_ENDS = ("token", "secret", "apikey", "password")
 _WEAK = word_set(
     "api app client account user id url host x v the is my our your for to of a project rest web service in env "
 )
@@ -29,8 +30,11 @@ _OTHER = word_set(
     "parent merge ref branch tag session cursor src signature sig salt iv h1 ssh rsa peer wallet address txid tx "
     "block size file path test expected want got cache layer "
 )
+_PUBLIC = frozenset(("encrypted", "public", "pub"))
 _DIGIT = re.compile(r"[0-9]")
+_PRIVATE_MEMBER = re.compile(r'"(?:d|p|q|dp|dq|qi|k)\\{0,7}"\s{0,4}:\s{0,4}\\{0,7}"\Z')
 REACH = 64
+KEY_REACH = 4_096
 
 
 def find_neighbours(text: str, middles: list[tuple[int, int]], budget: Budget) -> list[Span]:
@@ -41,6 +45,8 @@ def find_neighbours(text: str, middles: list[tuple[int, int]], budget: Budget) -
         if low < at or text[low:high].isdigit():
             continue
         budget.spend()
+        if low and text[low - 1] == "\\" and text[low] in "nrt":
+            low += 1  # the letter of an escape
         floor = max(at, low - 40)
         if tail := _AFTER.match(text, high):
             high = tail.end()
@@ -48,7 +54,7 @@ def find_neighbours(text: str, middles: list[tuple[int, int]], budget: Budget) -
         while high > low and text[high - 1] in ".-%_/":
             high -= 1
         low = _leftwards(text, floor, low)
-        verdict = _beside(text[max(0, low - REACH) : low])
+        verdict = 2 if _is_private_member(text, low) else _beside(text[max(0, low - REACH) : low])
         if not verdict:
             inner = _glued(text[low : min(high, low + 200)])
             if not inner:
@@ -61,6 +67,15 @@ def find_neighbours(text: str, middles: list[tuple[int, int]], budget: Budget) -
         if is_random(value, 20 if verdict == 1 else 16) or (verdict == 2 and is_random(value.replace("-", ""), 16)):
             out.append(Span(low, high, "SECRET", "neighbour", 0))
     return out
+
+
+def _is_private_member(text: str, at: int) -> bool:
+    """True for a value of the private part of a JSON Web Key (RFC 7518, section 6)."""
+    return (
+        text[at - 1 : at] == '"'
+        and _PRIVATE_MEMBER.search(text, max(0, at - 24), at) is not None
+        and text.find("kty", max(0, at - KEY_REACH), at + KEY_REACH) >= 0
+    )
 
 
 def _leftwards(text: str, floor: int, low: int) -> int:
@@ -84,24 +99,24 @@ def _beside(head: str) -> int:
     last = tail[len(tail.rstrip(_ALNUM)) :]
     if last.lower() in _OTHER or last.isdigit():
         return 0
-    line = tail.rfind("\n")
-    words = split_words(tail[max(line + 1, len(tail) - 48) :])[-5:]
-    if not words or words[-1] in _OTHER or "encrypted" in words or "public" in words or "---" in gap or "pub" in words:
+    line = tail[max(tail.rfind("\n") + 1, len(tail) - 48) :]
+    words = last_words(line, 3)
+    if not words or words[-1] in _OTHER:
         return 0
-    field = any(word in _FIELD or word.endswith(("token", "secret", "apikey", "password")) for word in words[-3:])
+    final = words[-1]
+    field = any(word in _FIELD or word.endswith(_FIELD_ENDS) for word in words)
+    vendor = final in VENDORS or "".join(words[-2:]) in VENDORS or "".join(words) in VENDORS
+    if not (field or vendor or final in _WEAK):
+        return 0
+    words = last_words(line, 5)
+    if "---" in gap or not _PUBLIC.isdisjoint(words):
+        return 0
     names = _names(words)
-    vendor = any(name in VENDORS for name in names)
-    if not vendor and field:
-        vendor = any(name in ORDINARY for name in names)
-    if vendor and field:
+    if not field:
+        return int(vendor or not VENDORS.isdisjoint(names))
+    if not VENDORS.isdisjoint(names) or not ORDINARY.isdisjoint(names):
         return 2
-    if vendor and (
-        words[-1] in VENDORS or words[-1] in _WEAK or "".join(words[-2:]) in VENDORS or "".join(words[-3:]) in VENDORS
-    ):
-        return 1
-    if field and words[-1] in _FIELD and (words[-1].upper() in tail or gap.strip(" \t") not in ("", "/", ".")):
-        return 1
-    return 0
+    return int(final in _FIELD and (final.upper() in tail or gap.strip(" \t") not in ("", "/", ".")))
 
 
 def _names(words: list[str]) -> list[str]:
@@ -110,9 +125,7 @@ def _names(words: list[str]) -> list[str]:
     return [*words, *pairs, *triples]
 
 
-_TAIL = re.compile(
-    r"(?:[-_.]|(?<=[a-zA-Z])[-_.])(?=[0-9A-Za-z]{16,}$|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-)"
-)
+_TAIL = re.compile(r"[-_.](?=[0-9A-Za-z]{16,}$|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-)")
 
 
 def _glued(value: str) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from multiagent_bridge.guard.redaction.budget import Budget
+from multiagent_bridge.guard.redaction.judge import is_random
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 
 _BEGIN = re.compile(r"-{2,5}[ ]?BEGIN[ A-Z0-9]{0,40}(?:PRIVATE KEY|NKEY SEED)(?: BLOCK)?[ ]?-{2,5}")
@@ -14,25 +16,37 @@ _BODY = re.compile(
     r"(?:(?:Proc-Type|DEK-Info|Comment|Version|Charset|Hash)\s?:[^\n\\]{0,120}|#?\d{1,3}[. ]\d{0,4}\.?\d{0,4}[ ]"
     r"|[A-Za-z0-9+/=]{1,8192}|\\+[nrt]|\\+$|[ \t\r\n]{1,64}|[>|#*;,\"'`+\\]{1,8}|//|&#1[03];|%0[AaDd])*+"
 )
+_ARMOUR = re.compile(r"-{2,5}[ ]?(?:BEGIN|(?P<end>END))[ A-Z0-9]{0,40}\Z")
+_REACH = 64
+# A body read from its end on: words of base64 as long as no prose has them, but for the last two.
+_GAP = r"(?:[nrt]\\+|[ \t\r\n>|#*;,\"'`\\])"
+_MIRRORED = re.compile(rf"{_GAP}*+(?:[A-Za-z0-9+/=]{{1,8192}}+{_GAP}++){{0,2}}(?:[A-Za-z0-9+/=]{{16,8192}}+{_GAP}*+)*+")
+_EDGE = re.compile(rf"{_GAP}+\Z")
+_NO_BASE64 = re.compile(r"\\+[nrt]|[^A-Za-z0-9+/=]+")
+_BEHEADED_AT_MOST = 16_384
 _LINE = re.compile(r"[A-Za-z0-9+/=]{16,}")
 _PUTTY = re.compile(r"Private-Lines: ?\d{1,4}\s{1,4}((?:[A-Za-z0-9+/=]{1,80}\s{1,4}){1,200})")
 
 
-def find_private_keys(text: str, budget: Budget) -> list[Span]:
-    """Bodies of private keys, with their armour. Linear: each body is read once, and what was read is not looked at again."""
+def find_private_keys(text: str, keys: Sequence[int], budget: Budget) -> list[Span]:
+    """Bodies of private keys, with their armour. `keys` is where the word `key` stands, in any case.
+
+    Linear: each body is read once, and what was read is not looked at again.
+    """
     out: list[Span] = []
-    at = text.find("BEGIN")
-    while at >= 0:
+    done = 0
+    for at in keys:
+        if at < done or not (text.startswith("KEY SEED", at) or text.startswith("PRIVATE KEY", max(0, at - 8), at + 3)):
+            continue
         budget.spend()
-        begin = _BEGIN.match(text, _dashes(text, at))
-        after = at + 5
-        if begin:
-            span = _key(text, begin)
-            after = begin.end()
-            if span is not None:
-                out.append(span)
-                after = span.end
-        at = text.find("BEGIN", after)
+        line = _ARMOUR.search(text, max(done, at - _REACH), at)
+        if line is None:
+            continue
+        span = _beheaded(text, done, line.start()) if line["end"] else _key(text, line.start())
+        done = at + 3
+        if span is not None:
+            out.append(span)
+            done = max(done, span.end)
     at = text.find("Private-Lines")
     while at >= 0:
         found = _PUTTY.match(text, at)
@@ -42,14 +56,20 @@ def find_private_keys(text: str, budget: Budget) -> list[Span]:
     return out
 
 
-def _dashes(text: str, at: int) -> int:
-    start = at - 1 if at and text[at - 1] == " " else at
-    while start and text[start - 1] == "-" and at - start < 6:
-        start -= 1
-    return start
+def _beheaded(text: str, floor: int, end: int) -> Span | None:
+    """The body before an end line whose beginning was cut off."""
+    body = _MIRRORED.match(text[max(floor, end - _BEHEADED_AT_MOST) : end][::-1])
+    start = end - len(_EDGE.sub("", body[0])) if body else end
+    closing = _END.match(text, end)
+    if closing is None or not is_random(_NO_BASE64.sub("", text[start:end])[:256], 24):
+        return None
+    return Span(start, closing.end(), "PRIVATE_KEY", "private-key")
 
 
-def _key(text: str, begin: re.Match[str]) -> Span | None:
+def _key(text: str, start: int) -> Span | None:
+    begin = _BEGIN.match(text, start)
+    if begin is None:
+        return None
     body = _BODY.match(text, begin.end())
     stop = body.end() if body else begin.end()
     end = _END.match(text, stop)

@@ -79,7 +79,8 @@ class Rule:
             return None
         start, end = found
         text = runs.text
-        if len(set(text[start + len(self.parsed.anchor) : start + 64])) < 4:
+        body = set(text[start + len(self.parsed.anchor) : min(end, start + 64)])
+        if len(body) < 4 and body <= _MASKS:
             return None
         if self.needs in ("digit", "mixed") and not _has(
             text[start : min(end, start + 256)], self.needs, self.parsed.anchor
@@ -93,6 +94,7 @@ class Rule:
         return start, end
 
 
+_MASKS = frozenset("xX0.*_-")  # what people write over a key
 _CRC_LENGTH = 36
 _ALNUM = frozenset(BASE62)
 _ESCAPED = re.compile(
@@ -130,12 +132,23 @@ def checksum_holds(token: str) -> bool:
 
 _SEPARATOR = re.compile(r"[_.~=-]")
 GLUED_AT_MOST = 8
+GLUED_TAIL = 3
 
 
 class RuleTable:
     """All rules by anchor, with one compiled search for the anchors' shortest heads."""
 
-    __slots__ = ("_by_head", "_by_led_head", "begins", "glued", "rules", "search", "search_led")
+    __slots__ = (
+        "_by_head",
+        "_by_led_head",
+        "_search",
+        "begins",
+        "glued",
+        "glued_reaches",
+        "named",
+        "rules",
+        "search_led",
+    )
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: Sequence[Rule] = tuple(rules)
@@ -143,11 +156,13 @@ class RuleTable:
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise Invalid(f"redaction rule {twice[0]!r} is given twice", "rule names are unique")
+        self.named = {rule.name: rule for rule in self.rules}
         self._by_head = _by_head([rule for rule in self.rules if rule.parsed.lead is None])
         self._by_led_head = _by_head([rule for rule in self.rules if rule.parsed.lead is not None])
         trie = _trie([(head, _ahead(head, rules)) for head, rules in self._by_head.items()])
-        self.search = re.compile(f"(?<![A-Za-z0-9])(?:{trie})").search
-        self.begins = re.compile(trie).match
+        # Group 1 is the head. The character before it is read, not looked behind at: the search then skips to such characters.
+        self._search = re.compile(f"[^A-Za-z0-9]({trie})").search
+        self.begins = re.compile(f"({trie})").match
         # Anchors in the middle of a token: no boundary stands before them.
         self.search_led = re.compile(
             _trie([(head, _ahead(head, rules)) for head, rules in self._by_led_head.items()])
@@ -158,6 +173,16 @@ class RuleTable:
             cut = _SEPARATOR.search(head)
             if cut and 2 < cut.end() <= GLUED_AT_MOST and any(rule.may_be_glued for rule in rules):
                 self.glued.setdefault(head[: cut.end()], []).append(head)
+        # How far before its last character each may begin, by its last characters.
+        self.glued_reaches: dict[str, set[int]] = {}
+        for beginning in self.glued:
+            self.glued_reaches.setdefault(beginning[-GLUED_TAIL:], set()).add(len(beginning) - 1)
+
+    def search(self, text: str, at: int, end: int) -> re.Match[str] | None:
+        """The first head (group 1) at or behind `at` that no letter or digit stands before."""
+        if at:
+            return self._search(text, at - 1, end)
+        return self.begins(text, 0, end) or self._search(text, 0, end)
 
     def match(self, runs: Runs, head: str, at: int, led: bool = False) -> tuple[Rule, int, int] | None:
         """The first rule that accepts a token whose anchor begins with `head` at `at`: longest anchors first."""

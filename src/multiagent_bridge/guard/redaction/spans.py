@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 # A placeholder as this redactor writes it, with the optional fingerprint; never itself a finding.
-PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]{0,40}_REDACTED(?:\[[0-9a-f]{8,10}\])?")
+PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]{0,40}_REDACTED(?:\[[0-9a-f]{8}\])?")
 PLACEHOLDER_MARK = "_REDACTED"
 
 
@@ -16,7 +16,7 @@ class Span:
     """Characters `start` to `end` (half open) of a text are a secret of `kind`, found by `rule`.
 
     `weight` decides the kind when findings overlap: a recognised format (3) knows better than a header (2),
-    a named field (1) or a neighbouring word (0).
+    a named field (1) or a neighbouring word (0). `mark` is the fingerprint behind the placeholder, if any.
     """
 
     start: int
@@ -24,6 +24,12 @@ class Span:
     kind: str
     rule: str
     weight: int = 3
+    mark: str = ""
+
+    @property
+    def placeholder(self) -> str:
+        """What is written in its place."""
+        return f"{self.kind}_REDACTED{self.mark}"
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

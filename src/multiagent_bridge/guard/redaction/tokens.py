@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from multiagent_bridge.guard.redaction.budget import Budget
 from multiagent_bridge.guard.redaction.judge import is_random
-from multiagent_bridge.guard.redaction.rules import GLUED_AT_MOST, Rule, RuleTable
+from multiagent_bridge.guard.redaction.rules import GLUED_TAIL, Rule, RuleTable
 from multiagent_bridge.guard.redaction.shapes import Runs
 from multiagent_bridge.guard.redaction.spans import PLACEHOLDER_MARK, Span
 from multiagent_bridge.guard.redaction.views import joined
@@ -22,26 +22,35 @@ _CHUNK = frozenset((string.ascii_letters + string.digits + "_-.~+/=:$%!@").encod
 _CLASSES = bytes(97 if code in _CHUNK else 32 for code in range(256))
 _ALNUM = frozenset((string.ascii_letters + string.digits).encode())
 _LETTERS = bytes(97 if code in _ALNUM else 32 for code in range(256))
+_MARKS = bytes(
+    49 if code in frozenset((string.ascii_uppercase + string.digits).encode()) else 32 for code in range(256)
+)
 _RUN_LENGTH = 8
 _RUN = b"a" * _RUN_LENGTH
+_CHUNK_VIEW = b"a" * SHORTEST
 _CORE_LENGTH = 14
 _LONG_CORE = 20
 CUTS_AT_MOST = 4
 RUNS_TRIED = 60
 _RUNS = re.compile(r"[A-Za-z0-9_+/=.-]{6,400}")
 _ESCAPE_REST = re.compile(r"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv0]")
-_SEPARATORS = re.compile(r"(?<=[A-Za-z0-9])[_.~=-](?=[A-Za-z0-9_=.$-]{10})")
+# The look-behind follows the character it stands before: a pattern that begins with one is searched character by character.
+_SEPARATORS = re.compile(r"[_.~=-](?<=[A-Za-z0-9].)(?=[A-Za-z0-9_=.$-]{10})")
 _DIGIT = re.compile(r"[0-9]")
 _UUID_VIEW = b"aaaaaaaa aaaa aaaa aaaa aaaaaaaaaa"
 _GROUPS_VIEW = re.compile(rb"(?<!a)a{4,8}(?: a{4,8}){2,8}(?!a)")
 UUID_LENGTH = 36
 # Formats without an anchor: Discord bot tokens, Mailgun signing keys, Facebook app tokens, Tableau access tokens.
-_ANCHORLESS = re.compile(
-    r"(?P<DISCORD_TOKEN>[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,45})(?![A-Za-z0-9_-])"
-    r"|(?P<MAILGUN_KEY>[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8})(?![0-9a-f-])"
-    r"|(?P<TRUENAS_KEY>[0-9]{1,3}-[A-Za-z0-9]{64})(?![A-Za-z0-9])"
-    r"|(?P<TABLEAU_TOKEN>[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32})(?![A-Za-z0-9])"
-)
+# Kind, a separator and how many of it a chunk must hold, shape.
+_ANCHORLESS = (
+    (
+        "DISCORD_TOKEN", ".", 2,
+        re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,45}(?![A-Za-z0-9_-])"),
+    ),
+    ("MAILGUN_KEY", "-", 2, re.compile(r"[0-9a-f][0-9a-f]{31}-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9a-f-])")),
+    ("TRUENAS_KEY", "-", 1, re.compile(r"[0-9][0-9]{0,2}-[A-Za-z0-9]{64}(?![A-Za-z0-9])")),
+    ("TABLEAU_TOKEN", "==:", 1, re.compile(r"[A-Za-z0-9+/][A-Za-z0-9+/]{21}==:[A-Za-z0-9]{32}(?![A-Za-z0-9])")),
+)  # fmt: skip
 _FACEBOOK = re.compile(r"[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])")
 
 
@@ -67,31 +76,30 @@ def layout(text: str, plain: bytes) -> Layout:
     """The layout of `text`; `plain` is its narrow form."""
     view = plain.translate(_CLASSES)
     letters = plain.translate(_LETTERS)
+    marks = plain.translate(_MARKS)
     size = len(view)
     bounds: list[tuple[int, int]] = []
     middles: list[tuple[int, int]] = []
-    last = 0
-    low = letters.find(_RUN)
-    while low >= 0:
-        high = letters.find(b" ", low + _RUN_LENGTH)
-        high = size if high < 0 else high
-        run = text[low:high]
-        if run.isalpha():
-            # Small letters behind a first one are a word.
-            random = not run[1:].islower()
-            core = random and high - low >= _LONG_CORE
-        else:
-            random = True
-            core = high - low >= _CORE_LENGTH
-        if core:
-            middles.append((low, high))
-        if random and low >= last:
-            start = view.rfind(b" ", 0, low) + 1
-            last = view.find(b" ", high)
-            last = size if last < 0 else last
-            if last - start >= SHORTEST:
-                bounds.append((start, last))
-        low = letters.find(_RUN, high)
+    start = view.find(_CHUNK_VIEW)
+    while start >= 0:
+        end = view.find(b" ", start + SHORTEST)
+        end = size if end < 0 else end
+        found = False
+        # Without a digit or a capital it is all words.
+        low = letters.find(_RUN, start, end) if marks.find(b"1", start, end) >= 0 else -1
+        while low >= 0:
+            high = letters.find(b" ", low + _RUN_LENGTH, end)
+            high = end if high < 0 else high
+            if (
+                marks.find(b"1", low + 1, high) >= 0 or text[low].isdigit()
+            ):  # small letters behind a first one are a word
+                found = True
+                if high - low >= (_LONG_CORE if text[low:high].isalpha() else _CORE_LENGTH):
+                    middles.append((low, high))
+            low = letters.find(_RUN, high, end)
+        if found:
+            bounds.append((start, end))
+        start = view.find(_CHUNK_VIEW, end)
     _add_groups(text, letters, bounds, middles)
     return Layout(view, bounds, middles)
 
@@ -100,7 +108,8 @@ def _add_groups(text: str, letters: bytes, bounds: list[tuple[int, int]], middle
     count = len(middles)
     at = letters.find(_UUID_VIEW)
     while at >= 0:
-        middles.append((at, min(at + UUID_LENGTH, len(text))))
+        end = letters.find(b" ", at + len(_UUID_VIEW), at + UUID_LENGTH)
+        middles.append((at, end if end >= 0 else min(at + UUID_LENGTH, len(text))))
         at = letters.find(_UUID_VIEW, at + UUID_LENGTH)
     for start, end in bounds:
         if text.count("-", start, end) >= 3:
@@ -134,12 +143,14 @@ def find_tokens(
         limit = min(end + 1, len(text))
         while found := search(text, at, limit):
             budget.spend()
-            at = found.start() + 1
-            hit = table.match(runs, found[0], found.start())
+            head, at = found[1], found.start(1)
+            hit = table.match(runs, head, at)
             if hit is not None:
-                done = at = max(at, _report(text, hit, out))
-            elif unfinished is not None and end - at < 160 and _BROKEN.match(text, end):
-                unfinished.append((found[0], found.start()))
+                done = at = max(at + 1, _report(text, hit, out))
+                continue
+            at += 1
+            if unfinished is not None and end - at < 160 and _BROKEN.match(text, end):
+                unfinished.append((head, at - 1))
         if end - start >= LED_LENGTH:
             at = max(start, done)
             while found := table.search_led(text, at, limit):
@@ -153,7 +164,10 @@ def find_tokens(
             if middles[core][1] > start:
                 near.append((max(start, middles[core][0] - HEAD_REACH), min(end, middles[core][1])))
             core += 1
-        for place, head in _inside(text, start, end, table, near) if near or escapes else ():
+        heads = _after_escapes(text, start, end, table) if escapes else []
+        for low, high in near:
+            _add_glued(text, start, low, high, table, heads)
+        for place, head in heads:
             if place >= done:
                 budget.spend()
                 hit = table.match(runs, head, place)
@@ -177,27 +191,29 @@ def _report(text: str, hit: tuple[Rule, int, int], out: list[Span]) -> int:
     return high
 
 
-def _inside(
-    text: str, start: int, end: int, table: RuleTable, near: list[tuple[int, int]]
-) -> Iterator[tuple[int, str]]:
-    """Heads that begin after an escape or in the middle of a word."""
+def _after_escapes(text: str, start: int, end: int, table: RuleTable) -> list[tuple[int, str]]:
+    """Heads that begin after an escape."""
+    heads: list[tuple[int, str]] = []
     escape = _ESCAPE_REST.match(text, start) if start and text[start - 1] == "\\" else None
     if escape and (head := table.begins(text, escape.end())):
-        yield escape.end(), head[0]
+        heads.append((escape.end(), head[1]))
     at = text.find("%", start, end)
     while at >= 0:
         if head := table.begins(text, at + 3):
-            yield at + 3, head[0]
+            heads.append((at + 3, head[1]))
         at = text.find("%", at + 1, end)
-    for low, high in near:
-        for separator in _SEPARATORS.finditer(text, low, high):
-            at = separator.start()
-            for length in range(2, GLUED_AT_MOST):
-                heads = table.glued.get(text[at - length : at + 1])
-                if heads and at - length > start and text[at - length - 1].isalnum():
-                    for head_text in heads:
-                        if text.startswith(head_text, at - length):
-                            yield at - length, head_text
+    return heads
+
+
+def _add_glued(text: str, start: int, low: int, high: int, table: RuleTable, heads: list[tuple[int, str]]) -> None:
+    """Heads between `low` and `high` that begin in the middle of a word of the chunk at `start`."""
+    for separator in _SEPARATORS.finditer(text, low, high):
+        at = separator.start()
+        for reach in table.glued_reaches.get(text[at - GLUED_TAIL + 1 : at + 1], ()):
+            place = at - reach
+            if place > start and text[place - 1].isalnum():
+                found = table.glued.get(text[place : at + 1], ())
+                heads += ((place, head) for head in found if text.startswith(head, place))
 
 
 def find_split(
@@ -254,8 +270,8 @@ def cut_short(text: str, bounds: list[tuple[int, int]], table: RuleTable, spans:
     taken = {span.start for span in spans}
     for start, end in bounds[-CUTS_AT_MOST:]:
         found = table.search(text, start, end)
-        if found and found.start() not in taken and 8 <= end - found.start() <= 160:
-            out.append(text[found.start() : end])
+        if found and found.start(1) not in taken and 8 <= end - found.start(1) <= 160:
+            out.append(text[found.start(1) : end])
     return out
 
 
@@ -270,7 +286,7 @@ def find_completed(text: str, begun: list[str], table: RuleTable, budget: Budget
             if number >= RUNS_TRIED:
                 break
             budget.spend()
-            hit = table.match(Runs(beginning + run[0]), head[0], 0) if is_random(run[0], 6) else None
+            hit = table.match(Runs(beginning + run[0]), head[1], 0) if is_random(run[0], 6) else None
             if hit and hit[2] > len(beginning):
                 out.append(Span(run.start(), run.start() + hit[2] - len(beginning), hit[0].kind, hit[0].name))
     return out
@@ -285,15 +301,15 @@ def find_reversed(text: str, middles: list[tuple[int, int]], table: RuleTable, b
         if end - start > 400 or end - start < 20:
             continue
         mirror = text[start:end][::-1]
-        found = table.search(mirror)
+        found = table.search(mirror, 0, len(mirror))
         while found:
             budget.spend()
-            hit = table.match(Runs(mirror), found[0], found.start()) if len(found[0]) >= 3 else None
+            hit = table.match(Runs(mirror), found[1], found.start(1)) if len(found[1]) >= 3 else None
             if hit and len(hit[0].parsed.anchor) >= 4 and is_random(mirror[hit[1] : hit[2]], 16):
                 rule, low, high = hit
                 out.append(Span(end - high, end - low, rule.kind, f"reversed-{rule.name}"))
                 break
-            found = table.search(mirror, found.start() + 1)
+            found = table.search(mirror, found.start(1) + 1, len(mirror))
     return out
 
 
@@ -305,17 +321,17 @@ def trimmed(text: str, start: int, end: int) -> int:
 
 
 def _anchorless(text: str, start: int, end: int) -> Iterator[Span]:
-    if text.count(".", start, end) < 2 and text.count("-", start, end) < 1 and text.find("==:", start, end) < 0:
-        return
-    for found in _ANCHORLESS.finditer(text, start, end):
-        before = text[found.start() - 1] if found.start() else " "
-        kind = found.lastgroup or "SECRET"
-        if before in _WORD or PLACEHOLDER_MARK in found[0]:
+    for kind, separator, least, shape in _ANCHORLESS:
+        if text.count(separator, start, end) < least:
             continue
-        body = found[0]
-        if kind == "DISCORD_TOKEN" and (body.islower() or not any(c.isdigit() for c in body)):
-            continue
-        yield Span(found.start(), found.end(), kind, f"{kind.lower().replace('_', '-')}-shape")
+        for found in shape.finditer(text, start, end):
+            before = text[found.start() - 1] if found.start() else " "
+            body = found[0]
+            if before in _WORD or PLACEHOLDER_MARK in body:
+                continue
+            if kind == "DISCORD_TOKEN" and (body.islower() or not any(c.isdigit() for c in body)):
+                continue
+            yield Span(found.start(), found.end(), kind, f"{kind.lower().replace('_', '-')}-shape")
 
 
 _REVERSED_HEAD = re.compile(r"[A-Za-z0-9_.:-]{0,200}")

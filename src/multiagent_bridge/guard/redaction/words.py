@@ -46,16 +46,22 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def surprise(word: str) -> float:
-    """Mean surprise of the letters of `word` (a to z only), in bits a letter."""
+# By letter, "" being the beginning of a word, what each letter after it costs, "" being the end.
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_AFTER = {
+    before: {after: int(_SURPRISE[row * _WIDTH + column]) for column, after in enumerate((*_ALPHABET, ""))}
+    for row, before in enumerate(("", *_ALPHABET))
+}
+
+
+def surprise(word: str) -> int:
+    """Surprise of the letters of `word` (a to z only) and of its end, in bits together."""
     total = 0
-    row = 0
+    costs = _AFTER[""]
     for letter in word:
-        column = ord(letter) - 97
-        total += ord(_SURPRISE[row * _WIDTH + column]) - 48
-        row = column + 1
-    total += ord(_SURPRISE[row * _WIDTH + 26]) - 48
-    return total / (len(word) + 1)
+        total += costs[letter]
+        costs = _AFTER[letter]
+    return total + costs[""]
 
 
 def looks_like_language(value: str) -> bool:
@@ -66,5 +72,5 @@ def looks_like_language(value: str) -> bool:
         return False
     if len(pieces) * 3 >= letters and letters > 8:
         return False
-    heard = sum(surprise(piece.lower()) * (len(piece) + 1) for piece in pieces)
+    heard = sum(map(surprise, " ".join(pieces).lower().split()))
     return heard / (letters + len(pieces)) <= LANGUAGE_AT_MOST
