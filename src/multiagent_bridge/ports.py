@@ -13,6 +13,7 @@ from multiagent_bridge.model.limits import Window
 from multiagent_bridge.model.messages import Delivery, Message
 from multiagent_bridge.model.sandboxes import Confinement, Outcome, Profile, Program
 from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.model.silences import Orphan, Quiet, Silence, Watch
 from multiagent_bridge.model.tasks import Task
 from multiagent_bridge.model.workspaces import Change, Snapshot, Workspace
 from multiagent_bridge.model.yolo import Enabling, Grant
@@ -65,6 +66,19 @@ class Sessions(Protocol):
 
     async def revoke(self, conversation_id: str, session_id: str) -> None:
         """End every token, binding and invite of the session."""
+
+    async def stale(self, before: int, now: int) -> Sequence[Quiet]:
+        """Every session last heard from at or before `before`, or after `now` (the clock was set back), with what waits for
+        it; oldest heartbeat first. Only of conversations that live at `now`; never one that is revoked or was never seen.
+        """
+        ...
+
+    async def tell(self, conversation_id: str, session_id: str, through: int) -> None:
+        """Its client was told of its mail up to and including message id `through`, which never falls."""
+
+    async def told(self, conversation_id: str) -> Mapping[str, int]:
+        """Of each session the message id up to which its client was told, 0 at first."""
+        ...
 
 
 class Messages(Protocol):
@@ -307,6 +321,50 @@ class Tasks(Protocol):
         ...
 
 
+class Silences(Protocol):
+    """Sessions that fell silent, the tasks that nobody could take from them, and where the last check stood."""
+
+    async def add(self, silence: Silence) -> bool:
+        """At most one a session: of many who add it one gets True, False changes nothing. Raises NotFound without its
+        session, RuntimeError unless it is `warned`.
+        """
+        ...
+
+    async def list(self) -> Sequence[Silence]:
+        """All, in the order they were added."""
+        ...
+
+    async def change(self, silence: Silence, was: Silence) -> bool:
+        """Replace the row by `silence` if it still equals `was`: of many who race one gets True.
+
+        Raises RuntimeError for a step that is not in model.silences.STEPS (the same state again is one).
+        """
+        ...
+
+    async def remove(self, silence: Silence) -> bool:
+        """It is over: remove the row if it still equals `silence`. Of many one gets True."""
+        ...
+
+    async def orphan(self, orphan: Orphan) -> None:
+        """Add, or replace the one of the same task. Raises NotFound without its task."""
+
+    async def orphans(self) -> Sequence[Orphan]:
+        """All, in the order they were added."""
+        ...
+
+    async def adopt(self, orphan: Orphan) -> bool:
+        """Remove it if it still equals the row: of many one gets True."""
+        ...
+
+    async def watch(self) -> Watch | None:
+        """Where the last check stood; None before the first."""
+        ...
+
+    async def watched(self, watch: Watch, was: Watch | None) -> bool:
+        """Replace it if it still equals `was`: of two checks that saw the same one gets True."""
+        ...
+
+
 class Tx(Protocol):
     """One transaction. Awaiting anything else inside a transaction is a programming error that adapters refuse."""
 
@@ -339,6 +397,9 @@ class Tx(Protocol):
 
     @property
     def tasks(self) -> Tasks: ...
+
+    @property
+    def silences(self) -> Silences: ...
 
 
 class Store(Protocol):

@@ -151,6 +151,11 @@ async def test_many_silences_are_found_in_one_check_however_many_transactions_it
     alerts = await team.watch(300, "a")
     assert told(alerts) == [("silent", one) for one in "bcdef"]
     assert await team.check() == []
+    assert told(await team.watch(300, "a")) == [("escalated", one) for one in "bcdef"]
+    await team.beat(*"bcdef")
+    alerts = await team.check()
+    assert [one for one in told(alerts) if one[0] == "recovered"] == [("recovered", one) for one in "bcdef"]
+    assert await team.check() == []
 
 
 async def test_the_orchestrator_and_the_maker_of_the_task_are_told_by_mail(anyio_backend: str) -> None:
@@ -195,7 +200,7 @@ async def test_a_notice_of_a_silence_does_not_make_who_waits_silent_at_once(anyi
     assert told(alerts) == [("silent", "b")]
     # a has mail now, and a threshold of its own to look at it
     assert await team.watch(240, "c") == []
-    assert told(await team.watch(60, "c")) == [("escalated", "b"), ("silent", "a")]
+    assert told(await team.watch(60, "c")) == [("silent", "a"), ("escalated", "b")]
 
 
 async def test_rings_reach_who_was_given_a_task(anyio_backend: str) -> None:

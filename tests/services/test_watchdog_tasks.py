@@ -107,7 +107,7 @@ async def test_who_waits_for_mail_is_given_a_task_before_it_is_held(anyio_backen
         await team.mail(session)
     await team.watch(300)
     assert (await team.task(task)).assignee == "c"
-    assert told(await team.watch(300)) == [("escalated", "b"), ("silent", "a"), ("silent", "c")]
+    assert told(await team.watch(300)) == [("silent", "a"), ("silent", "c"), ("escalated", "b")]
     assert (await team.task(task)).state == "released", "neither of them stirred"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from multiagent_bridge.model import commands, tasks, yolo
+from multiagent_bridge.model import commands, silences, tasks, yolo
 from multiagent_bridge.model.commands import Command
+from multiagent_bridge.model.silences import Silence
 from multiagent_bridge.model.tasks import Task
 from multiagent_bridge.model.yolo import Enabling
 
@@ -54,6 +55,19 @@ def task_steps(task: Task, was: str) -> None:
     """Raises RuntimeError unless `was` may become `task.state`, or an unfinished task stays as it is."""
     if task.state != was or not tasks.STEPS[was]:
         _steps("task", tasks.STEPS, was, task.state)
+
+
+def silence_begins(silence: Silence) -> None:
+    """Raises RuntimeError unless it is a first warning."""
+    _begins("silence", silences.STEPS, silence.state)
+
+
+def silence_steps(silence: Silence, was: Silence) -> None:
+    """Raises RuntimeError unless it stays in its state or moves to one that may follow, for the same session."""
+    if (silence.conversation_id, silence.session_id) != (was.conversation_id, was.session_id):
+        raise RuntimeError("a silence stays with its session")
+    if silence.state != was.state:
+        _steps("silence", silences.STEPS, was.state, silence.state)
 
 
 def _asked(command: Command) -> tuple[str, str, str, bytes, int]:

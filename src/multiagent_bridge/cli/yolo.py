@@ -26,7 +26,9 @@ SNAPSHOTS = 10
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Commands that a person approves: enable, approve, deny, roll back, explain.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Commands that a person approves: enable, approve, deny, roll back, explain.", no_args_is_help=True
+    )
     group.callback()(_group)
     group.command()(enable)
     group.command()(disable)

@@ -41,10 +41,13 @@ class Delivery:
     recipient: str
     read_at: int | None
     claimed: bool
+    notified: bool = False
 
     @property
     def state(self) -> str:
-        """`stored`, `delivered` (being handed over) or `acknowledged`."""
+        """`stored`, `notified` (its client was told of it), `delivered` (being handed over) or `acknowledged`."""
         if self.claimed:
             return "delivered"
-        return "stored" if self.read_at is None else "acknowledged"
+        if self.read_at is not None:
+            return "acknowledged"
+        return "notified" if self.notified else "stored"

@@ -71,7 +71,7 @@ class Alarms:
         ticket = this.ticket(seat(session))
         await self._notices.post(this.tx, ticket, this.now, room.conversation, words, readers)
         if kind == "recovered" and handed:
-            yours = f"you were not heard from for {seconds} s: {_tasks(handed)} of yours went to others. list_tasks shows who has what"
+            yours = f"you were not heard from for {seconds} s: {_tasks(handed)} of yours went to others; see list_tasks"
             await self._notices.post(this.tx, ticket, this.now, room.conversation, yours, [session.id])
             readers.append(session.id)
         this.topics.update(inbox(room.conversation.id, reader) for reader in readers)

@@ -34,7 +34,7 @@ class Handovers:
             return done
         tasks = await this.tx.tasks.held(silent.conversation_id, silent.id)
         for task in sorted(tasks, key=lambda task: (task.priority, task.created_at)):
-            to = successor(room.able, room.loads, this.rules.capacity, silent.role, task.creator)
+            to = _successor(this, room, silent.role, task)
             after = await self._given(this, room, task, to, silent.id)
             if after is None:
                 continue
@@ -46,16 +46,13 @@ class Handovers:
     async def of_orphans(self, this: Round) -> Mapping[Seat, Handover]:
         """Give out what was held, the urgent first, where somebody can take it now. By the session it was taken from."""
         found: dict[Seat, Handover] = {}
-        for orphan, task in await self._waiting(this):
-            room = await this.room(orphan.conversation_id)
-            if room is None or not room.able:
-                continue
+        for orphan, room, task in await self._waiting(this):
             if task is None or (task.state, task.fence) != ("released", orphan.fence):
                 # somebody accepted it, or ended it
                 await this.tx.silences.adopt(orphan)
                 continue
             role = next((s.role for s in room.sessions if s.id == orphan.session_id), "")
-            to = successor(room.able, room.loads, this.rules.capacity, role, task.creator)
+            to = _successor(this, room, role, task)
             if to is None or not await this.tx.silences.adopt(orphan):
                 continue
             after = await self._given(this, room, task, to, orphan.session_id)
@@ -63,11 +60,14 @@ class Handovers:
                 _note(found.setdefault((orphan.conversation_id, orphan.session_id), Handover()), after)
         return found
 
-    async def _waiting(self, this: Round) -> Sequence[tuple[Orphan, Task | None]]:
+    async def _waiting(self, this: Round) -> Sequence[tuple[Orphan, Room, Task | None]]:
+        """The orphans of conversations in which there is anybody to ask, the urgent first."""
         found = []
         for orphan in await this.tx.silences.orphans():
-            found.append((orphan, await this.tx.tasks.get(orphan.conversation_id, orphan.task_id)))
-        return sorted(found, key=lambda pair: pair[1].priority if pair[1] else "")
+            room = await this.room(orphan.conversation_id)
+            if room is not None and room.able:
+                found.append((orphan, room, await this.tx.tasks.get(orphan.conversation_id, orphan.task_id)))
+        return sorted(found, key=lambda one: one[2].priority if one[2] else "")
 
     async def _given(self, this: Round, room: Room, task: Task, to: Session | None, silent: str) -> Task | None:
         mine = room.conversation.id
@@ -86,3 +86,7 @@ class Handovers:
 def _note(done: Handover, task: Task) -> None:
     done.moved.append(Moved(task.id, task.priority, task.fence, task.assignee))
     done.creators.add(task.creator)
+
+
+def _successor(this: Round, room: Room, role: str, task: Task) -> Session | None:
+    return successor(room.able, room.loads, this.rules.capacity, role, (room.sessions[0].id, task.creator))

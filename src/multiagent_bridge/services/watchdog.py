@@ -23,7 +23,7 @@ from multiagent_bridge.services.tasks import Tasks
 from multiagent_bridge.services.vigil import Vigil
 
 MOST = 200
-"""New silences in one transaction: others who write wait no longer than for some dozens of messages."""
+"""Silences that begin, and such that end or escalate, in one transaction: others who write do not wait for a thousand."""
 
 RULES = Rules()
 
@@ -86,17 +86,25 @@ class Watchdog:
             if left is not None:
                 over = Silence(*place, "warned", left.last_heartbeat or 0, now, now)
                 await self._alarms.raised(this, "reassigned", this.silent.get(place, over), left, handover)
-        for place, silence in list(this.silent.items()):
-            if place in quiet:
-                await self._told(this, quiet[place], silence, new=place not in known)
+        # the new ones are told of in the transaction that adds them; of the others as many as there is room for
+        for place, silence in sorted(this.silent.items(), key=lambda one: one[0] in known):
+            one = quiet.get(place)
+            if len(this.alerts) >= 2 * MOST and place in known:
+                this.more = True
+                break
+            if one is not None and one.session.last_heartbeat == silence.heartbeat:
+                await self._told(this, one, silence, new=place not in known)
         return this, watch
 
     async def _ended(self, this: Round, quiet: Mapping[Seat, Quiet]) -> Sequence[tuple[Silence, Session]]:
         """End the silences that are over: their session is revoked, its conversation has expired, or, returned, it is back."""
-        back = []
+        back: list[tuple[Silence, Session]] = []
         for place, silence in list(this.silent.items()):
             if place in quiet and quiet[place].session.last_heartbeat == silence.heartbeat:
                 continue
+            if len(back) == MOST:
+                this.more = True
+                break
             session = await this.tx.sessions.get(*place)
             conversation = await this.tx.conversations.get(place[0])
             if session is None or conversation is None:

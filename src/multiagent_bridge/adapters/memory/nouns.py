@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from multiagent_bridge.adapters.memory.tables import Tables, missing
@@ -11,6 +11,8 @@ from multiagent_bridge.guard import rate
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.limits import Window
 from multiagent_bridge.model.sessions import UNKNOWN, Session
+from multiagent_bridge.model.silences import Quiet
+from multiagent_bridge.model.tasks import OPEN
 
 
 class Conversations:
@@ -60,8 +62,9 @@ class Conversations:
             del tables.grants[grant.id]
         for command in [c for c in tables.commands.values() if c.conversation_id == conversation_id]:
             del tables.commands[command.id]
-        for task in [k for k in tables.tasks if k[0] == conversation_id]:
-            del tables.tasks[task]
+        for rows in (tables.tasks, tables.silences, tables.orphans, tables.told):
+            for row in [k for k in rows if k[0] == conversation_id]:
+                del rows[row]
         for bucket in [k for k in tables.buckets if k.startswith(f"{conversation_id}/")]:
             del tables.buckets[bucket]
 
@@ -110,6 +113,25 @@ class Sessions:
         self._put(replace(self._existing(conversation_id, session_id), revoked=True))
         self._forget(conversation_id, session_id)
 
+    async def stale(self, before: int, now: int) -> Sequence[Quiet]:
+        tables = self._tables.looking()
+        found = []
+        for session in tables.sessions.values():
+            heard = session.last_heartbeat
+            lives = now < tables.conversations[session.conversation_id].expires_at
+            if lives and not session.revoked and heard is not None and (heard <= before or heard > now):
+                found.append(self._quiet(session))
+        return sorted(found, key=lambda quiet: quiet.session.last_heartbeat or 0)
+
+    async def tell(self, conversation_id: str, session_id: str, through: int) -> None:
+        self._existing(conversation_id, session_id)
+        told, place = self._tables.changing().told, (conversation_id, session_id)
+        told[place] = max(told.get(place, 0), through)
+
+    async def told(self, conversation_id: str) -> Mapping[str, int]:
+        told = self._tables.looking().told
+        return {s.id: told.get((conversation_id, s.id), 0) for s in await self.of(conversation_id)}
+
     def _existing(self, conversation_id: str, session_id: str) -> Session:
         found = self._tables.changing().sessions.get((conversation_id, session_id))
         if found is None:
@@ -118,6 +140,15 @@ class Sessions:
 
     def _put(self, session: Session) -> None:
         self._tables.changing().sessions[session.conversation_id, session.id] = session
+
+    def _quiet(self, session: Session) -> Quiet:
+        tables, seat = self._tables, (session.conversation_id, session.id)
+        unread = [key[2] for key, held in tables.deliveries.items() if key[:2] == seat and held.unread]
+        first = tables.messages[seat[0], min(unread)].at if unread else None
+        tasks = [
+            t.updated_at for t in tables.tasks.values() if (t.conversation_id, t.assignee) == seat and t.state in OPEN
+        ]
+        return Quiet(session, first, len(tasks), min(tasks, default=None))
 
     def _forget(self, conversation_id: str, session_id: str) -> None:
         tables, seat = self._tables.changing(), (conversation_id, session_id)

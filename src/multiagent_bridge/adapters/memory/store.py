@@ -14,6 +14,7 @@ from multiagent_bridge.adapters.memory.commands import Commands
 from multiagent_bridge.adapters.memory.journal import Journal
 from multiagent_bridge.adapters.memory.messages import Messages
 from multiagent_bridge.adapters.memory.nouns import Bindings, Buckets, Conversations, Invites, Sessions
+from multiagent_bridge.adapters.memory.silences import Silences
 from multiagent_bridge.adapters.memory.tables import Tables
 from multiagent_bridge.adapters.memory.tasks import Tasks
 from multiagent_bridge.adapters.memory.yolo import Yolo
@@ -35,6 +36,7 @@ class MemoryTx:
         "journal",
         "messages",
         "sessions",
+        "silences",
         "tasks",
         "yolo",
     )
@@ -50,6 +52,7 @@ class MemoryTx:
         self.yolo = Yolo(tables)
         self.commands = Commands(tables)
         self.tasks = Tasks(tables)
+        self.silences = Silences(tables)
 
 
 class MemoryStore:

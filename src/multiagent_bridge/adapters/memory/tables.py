@@ -11,6 +11,7 @@ from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.journal import Head
 from multiagent_bridge.model.messages import Message
 from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.model.silences import Orphan, Silence, Watch
 from multiagent_bridge.model.tasks import Task
 from multiagent_bridge.model.yolo import Enabling, Grant
 
@@ -43,6 +44,10 @@ class Tables:
     grants: dict[str, Grant] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
+    silences: dict[tuple[str, str], Silence] = field(default_factory=dict)
+    orphans: dict[tuple[str, str], Orphan] = field(default_factory=dict)
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
+    watch: Watch | None = None
     lines: dict[int, tuple[str, str]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
     head: Head = Head.EMPTY

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from multiagent_bridge.adapters.sqlite.queries import named
 from multiagent_bridge.adapters.sqlite.statements import Row, Statements, missing
 from multiagent_bridge.model.sessions import Session
+from multiagent_bridge.model.silences import Quiet
 
 _SQL = named("sessions")
 
@@ -61,6 +62,17 @@ class Sessions:
         self._run.change_one(_SQL["revoke"], values, "session")
         self._run.do(_SQL["drop_bindings"], values)
         self._run.do(_SQL["drop_invites"], values)
+
+    async def stale(self, before: int, now: int) -> Sequence[Quiet]:
+        rows = self._run.rows(_SQL["stale"], {"before": before, "now": now})
+        return [Quiet(_session(row[:9]), *row[9:]) for row in rows]
+
+    async def tell(self, conversation_id: str, session_id: str, through: int) -> None:
+        values = {"conversation_id": conversation_id, "id": session_id, "through": through}
+        self._run.change_one(_SQL["tell"], values, "session")
+
+    async def told(self, conversation_id: str) -> Mapping[str, int]:
+        return dict(self._run.rows(_SQL["told"], {"conversation_id": conversation_id}))
 
 
 def _session(row: Row) -> Session:

@@ -31,3 +31,24 @@ DELETE FROM bindings WHERE conversation_id = :conversation_id AND session_id = :
 
 -- name: drop_invites
 DELETE FROM invites WHERE conversation_id = :conversation_id AND session_id = :id;
+
+-- name: stale
+SELECT s.conversation_id, s.id, s.role, s.generation, s.revoked, s.status, s.sealed_note, s.last_heartbeat, s.unread,
+  CASE WHEN s.unread > 0 THEN (
+    SELECT m.at FROM deliveries AS d INDEXED BY deliveries_pending
+    CROSS JOIN messages AS m ON m.conversation_id = d.conversation_id AND m.id = d.message_id
+    WHERE d.conversation_id = s.conversation_id AND d.recipient = s.id AND d.read_at IS NULL AND d.claim IS NULL
+    ORDER BY d.message_id LIMIT 1) END,
+  count(t.id), min(t.updated_at)
+FROM conversations AS c
+CROSS JOIN sessions AS s ON s.conversation_id = c.id
+LEFT JOIN tasks AS t INDEXED BY tasks_open
+  ON t.conversation_id = s.conversation_id AND t.assignee = s.id AND t.state NOT IN ('complete', 'failed')
+WHERE c.expires_at > :now AND NOT s.revoked AND (s.last_heartbeat <= :before OR s.last_heartbeat > :now)
+GROUP BY s.seq ORDER BY s.last_heartbeat, s.seq;
+
+-- name: tell
+UPDATE sessions SET told = max(told, :through) WHERE conversation_id = :conversation_id AND id = :id;
+
+-- name: told
+SELECT id, told FROM sessions WHERE conversation_id = :conversation_id ORDER BY seq;

@@ -10,6 +10,7 @@ from multiagent_bridge.adapters.sqlite.invites import Invites
 from multiagent_bridge.adapters.sqlite.journal import Journal
 from multiagent_bridge.adapters.sqlite.messages import Messages
 from multiagent_bridge.adapters.sqlite.sessions import Sessions
+from multiagent_bridge.adapters.sqlite.silences import Silences
 from multiagent_bridge.adapters.sqlite.statements import Statements
 from multiagent_bridge.adapters.sqlite.tasks import Tasks
 from multiagent_bridge.adapters.sqlite.yolo import Yolo
@@ -27,6 +28,7 @@ class SqliteTx:
         "journal",
         "messages",
         "sessions",
+        "silences",
         "tasks",
         "yolo",
     )
@@ -42,3 +44,4 @@ class SqliteTx:
         self.yolo = Yolo(run)
         self.commands = Commands(run)
         self.tasks = Tasks(run)
+        self.silences = Silences(run)
