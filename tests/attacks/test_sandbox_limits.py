@@ -118,6 +118,18 @@ def test_taking_more_memory_than_the_limit_ends_the_run(user: str, taken: str) -
         assert left(here.workspace) == []
 
 
+def test_what_no_program_maps_ends_the_sandbox_before_anything_else_of_the_machine(user: str) -> None:
+    """Files without name, pipes, messages: no program is charged for them, so that the kernel must choose well whom to end."""
+    script = r"""
+print(*(read(f'/proc/{number}/oom_score_adj').decode().strip() for number in (1, os.getpid())))
+attempt('spare me', lambda: write('/proc/self/oom_score_adj', '0'))
+attempt('queue', lambda: call('mq_open', b'x', os.O_CREAT | os.O_RDWR, 0o600, None))
+attempt('lock', lambda: libc.mlockall(3) == 0 or False)
+"""
+    with ground(user) as here:
+        assert here.gained(script) == ["1000 1000"]
+
+
 def test_pages_that_are_shared_count_once(user: str) -> None:
     script = r"""
 taken = b'x' * (90 << 20)

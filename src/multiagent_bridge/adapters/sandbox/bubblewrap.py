@@ -134,7 +134,8 @@ class BubblewrapSandbox:
         toolchains = self._toolchains(user)
         root = arguments.root(False, toolchains)
         protects = (version, root, arguments.root(True, toolchains), by_descriptor, user is None, self._user)
-        rules = (seccomp.program().hex(), arguments.limited(selftest.BOUNDS), protection.STEERING, secrets.RULES)
+        limits = (arguments.first_to_go(), arguments.limited(selftest.BOUNDS))
+        rules = (seccomp.program().hex(), limits, protection.STEERING, secrets.RULES)
         fingerprint = hashlib.sha256(json.dumps([protects, rules]).encode()).hexdigest()
         if self._proven != fingerprint:
             confined = selftest.confinement()

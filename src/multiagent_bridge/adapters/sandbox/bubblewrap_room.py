@@ -66,7 +66,7 @@ class BubblewrapRoom:
         _start_no_handler()
         given.pop_all()
         return Launch(
-            (self.program, "--args", str(argued), "--", *arguments.limited(bounds), *argv),
+            (*arguments.first_to_go(), self.program, "--args", str(argued), "--", *arguments.limited(bounds), *argv),
             LAUNCHER,
             cwd="/",
             inherit=tuple(inherit),
