@@ -7,7 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import approvals, crash, figures, history, idle, latency, load, policy, processes, snapshots, start
+from benchmarks import (
+    approvals,
+    crash,
+    figures,
+    history,
+    idle,
+    latency,
+    load,
+    policy,
+    processes,
+    sandbox,
+    snapshots,
+    start,
+)
 
 ROWS = {
     "send": latency.send,
@@ -21,6 +34,7 @@ ROWS = {
     "history": history.newest,
     "approvals": approvals.races,
     "snapshots": snapshots.taken,
+    "sandbox": sandbox.start,
     "policy": policy.judging,
 }
 OUT = Path(__file__).parent.parent / "out"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import stat
 import struct
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,12 @@ import pytest
 from multiagent_bridge.adapters.sandbox import bubblewrap_arguments as arguments
 from multiagent_bridge.adapters.sandbox import places, protection, seccomp, selftest
 from multiagent_bridge.adapters.sandbox.bubblewrap import BubblewrapSandbox
+from multiagent_bridge.adapters.sandbox.repositories import Repositories
+from multiagent_bridge.adapters.sandbox.running import Launch, run_plan
 from multiagent_bridge.errors import Conflict, NotFound, Unavailable
 from multiagent_bridge.model.commands import Step
 from multiagent_bridge.model.sandboxes import Bounds, Confinement
-from multiagent_bridge.testing.sandboxes import Site, sh
+from multiagent_bridge.testing.sandboxes import PlainSandbox, Site, sh
 
 pytestmark = pytest.mark.anyio
 
@@ -366,3 +371,104 @@ async def test_a_workspace_that_nobody_may_enter_is_refused(base: Path, sandbox:
             await Site(sandbox, folder).shell("true")
     finally:
         outer.chmod(0o700)
+
+
+async def test_a_run_cancelled_while_it_is_prepared_leaves_nothing(
+    workspace: Path, sandbox: BubblewrapSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sandbox.profile()
+    for folder in (".git/objects", ".git/refs"):
+        made(workspace / folder)
+    (workspace / ".git" / "HEAD").touch()
+    reached, whole = threading.Event(), Repositories.set_up
+
+    def slow(self: Repositories, *given: Any) -> Any:
+        mounts = whole(self, *given)
+        reached.set()
+        # long enough for the word to come, and heard at the next look at the clock
+        for _ in range(2000):
+            given[-1]()
+        return mounts
+
+    monkeypatch.setattr(Repositories, "set_up", slow)
+    run = asyncio.ensure_future(Site(sandbox, workspace).shell("echo x > ran"))
+    async with asyncio.timeout(20):
+        await asyncio.to_thread(reached.wait, 20)
+        assert (workspace / ".git" / "commondir").exists()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    assert sorted(path.name for path in (workspace / ".git").iterdir()) == ["HEAD", "objects", "refs"]
+    assert not (workspace / "ran").exists()
+
+
+async def test_cancelling_twice_changes_nothing(workspace: Path, sandbox: BubblewrapSandbox) -> None:
+    run = asyncio.ensure_future(Site(sandbox, workspace).shell("echo x > up; sleep 300"))
+    async with asyncio.timeout(20):
+        while not (workspace / "up").exists():
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            run.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    assert not [entry for entry in Path("/proc").iterdir() if _stands_in(entry, workspace)]
+
+
+def _stands_in(entry: Path, workspace: Path) -> bool:
+    try:
+        return str((entry / "cwd").readlink()) == str(workspace)
+    except OSError:
+        return False
+
+
+class Bare:
+    """A backend that only starts programs: the executor alone sees to their end."""
+
+    @asynccontextmanager
+    async def prepared(self, confinement: Confinement) -> AsyncIterator[Bare]:
+        yield self
+
+    def launch(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Launch:
+        return Launch(tuple(argv), {"PATH": "/usr/bin:/bin", **environment}, cwd)
+
+
+async def test_the_executor_ends_what_stays_in_the_group_of_a_program(workspace: Path) -> None:
+    site = Site(PlainSandbox(), workspace)
+    programs = await site.sandbox.programs(site.workspace, ["sh"])
+    confinement = Confinement(site.workspace, True, False, Bounds(seconds=20))
+    outcome = await run_plan(Bare(), [sh("sleep 300 & exit 3")], programs, confinement)
+    assert (outcome.exit_code, outcome.ended) == (3, "")
+    async with asyncio.timeout(5):
+        # the kernel takes a moment between the signal and the end
+        while [entry for entry in Path("/proc").iterdir() if _stands_in(entry, workspace)]:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("argv", [("/nowhere/launcher",), ("/usr/bin/true", "\0")])
+async def test_a_launcher_that_cannot_be_started_is_no_outcome(
+    workspace: Path, argv: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(PlainSandbox(), workspace)
+    programs = await site.sandbox.programs(site.workspace, ["sh", "sh", "sh"])
+    confinement = Confinement(site.workspace, True, False, Bounds(seconds=20))
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(
+        Bare, "launch", lambda self, *given: Launch(argv, {}, None, (os.open("/dev/null", os.O_RDONLY),))
+    )
+    with pytest.raises(Unavailable):
+        await run_plan(Bare(), [sh("true"), sh("true", "|"), sh("true", ";")], programs, confinement)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_runs_leave_no_descriptor_behind(workspace: Path, sandbox: BubblewrapSandbox) -> None:
+    site = Site(sandbox, workspace)
+    (workspace / ".env").touch()
+    await site.shell("true")
+    before = sorted(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        await site.run(sh("yes"), sh("head -n 1", "|"), sh("exit 3", ";"))
+        await site.shell("sleep 300 &", bounds=Bounds(seconds=20))
+        with pytest.raises(NotFound):
+            await site.run(Step(("no-such-program",)))
+    assert sorted(os.listdir("/proc/self/fd")) == before

@@ -38,9 +38,9 @@ def answer(machine: str, number: int, *arguments: int, arch: int | None = None) 
 
 
 def error(machine: str, name: str, *arguments: int) -> str:
-    """Empty when the call is allowed."""
+    """Empty when the call is allowed, `done` when it is answered as if it were."""
     found = answer(machine, seccomp.MACHINES[machine].numbers[name], *arguments)
-    return "" if found == ALLOWED else errno.errorcode[found & 0xFFFF]
+    return "" if found == ALLOWED else errno.errorcode[found & 0xFFFF] if found & 0xFFFF else "done"
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -111,12 +111,12 @@ def test_a_set_user_id_bit_is_refused_only_where_a_mode_is_one(machine: str) -> 
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_the_limit_on_core_files_is_asked_for_but_not_set(machine: str) -> None:
-    assert error(machine, "setrlimit", 4, 1) == "EPERM"
+def test_the_limit_on_core_files_can_be_asked_for_and_only_seems_to_be_set(machine: str) -> None:
+    assert error(machine, "setrlimit", 4, 1) == "done"
     assert error(machine, "setrlimit", 7, 1) == ""
     assert error(machine, "prlimit64", 0, 4, 0, 1) == ""
     for pointer in (1, 0xFFFFFFFF, NEVER, NEVER | 1):
-        assert error(machine, "prlimit64", 0, 4, pointer, 0) == "EPERM"
+        assert error(machine, "prlimit64", 0, 4, pointer, 0) == "done"
         assert error(machine, "prlimit64", 0, 7, pointer, 0) == ""
 
 

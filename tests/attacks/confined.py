@@ -108,7 +108,7 @@ class Ground:
 
     def gained(self, script: str, **places: Any) -> list[str]:
         """What a Python script gets to do inside, `places` being its variables. Raises when it does not come to its end."""
-        return self._names(self.inside(script, **places))
+        return self.names(self.inside(script, **places))
 
     def inside(
         self,
@@ -119,7 +119,7 @@ class Ground:
         bounds: Bounds = ROOMY,
         **places: Any,
     ) -> Outcome:
-        step = _python(script, places)
+        step = self.step(script, **places)
 
         async def run() -> Outcome:
             sandbox = BubblewrapSandbox(self.state, home=self.home)
@@ -130,8 +130,8 @@ class Ground:
 
     def without(self, script: str, **places: Any) -> list[str]:
         """What it gets to do as the same user where nothing confines it: what the test proves nothing without."""
-        step = _python(script, places)
-        return self._names(
+        step = self.step(script, **places)
+        return self.names(
             as_user("own" if self.user == "own" else "nobody", lambda: Site(PlainSandbox(), self.workspace).run(step))
         )
 
@@ -157,18 +157,19 @@ class Ground:
         return done.stdout
 
     @staticmethod
-    def _names(outcome: Outcome) -> list[str]:
+    def step(script: str, **places: Any) -> Step:
+        """A Python script, `places` being its variables."""
+        given = {name: str(value) if isinstance(value, Path) else value for name, value in places.items()}
+        machine = seccomp.MACHINES.get(platform.machine())
+        given["NUMBERS"] = dict(machine.numbers) if machine else {}
+        named = "".join(f"{name} = {value!r}\n" for name, value in given.items())
+        return Step(("python3", "-c", f"{PRELUDE}\n{named}\n{script}\nprint('that was all')\n"))
+
+    @staticmethod
+    def names(outcome: Outcome) -> list[str]:
         said = outcome.stdout.head.decode().splitlines()
         assert said[-1:] == ["that was all"], (outcome.exit_code, outcome.ended, said, outcome.stderr.head.decode())
         return said[:-1]
-
-
-def _python(script: str, places: Mapping[str, Any]) -> Step:
-    given = {name: str(value) if isinstance(value, Path) else value for name, value in places.items()}
-    machine = seccomp.MACHINES.get(platform.machine())
-    given["NUMBERS"] = dict(machine.numbers) if machine else {}
-    named = "".join(f"{name} = {value!r}\n" for name, value in given.items())
-    return Step(("python3", "-c", f"{PRELUDE}\n{named}\n{script}\nprint('that was all')\n"))
 
 
 @contextmanager

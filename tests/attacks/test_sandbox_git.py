@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
 import os
 import shutil
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from multiagent_bridge.adapters.sandbox.bubblewrap import BubblewrapSandbox
 from multiagent_bridge.errors import Unavailable
+from multiagent_bridge.testing.sandboxes import Site
 from tests.attacks.confined import USERS, Ground, ground
 
 pytestmark = pytest.mark.parametrize("user", USERS)
@@ -293,7 +295,6 @@ def test_a_ledger_that_was_forged_removes_nothing_else(user: str) -> None:
         full = here.workspace / "full"
         full.mkdir()
         here.put("full/x")
-        name = hashlib.sha256(os.fsencode(here.workspace)).hexdigest()[:16]
         lines = [
             [str(kept), 1, 2],
             [str(full), full.stat().st_dev, full.stat().st_ino],
@@ -303,10 +304,39 @@ def test_a_ledger_that_was_forged_removes_nothing_else(user: str) -> None:
         async def forge() -> None:
             folder = here.state / "sandbox"
             folder.mkdir(mode=0o700)
-            (folder / f"{name}.json").write_text("\n".join(map(json.dumps, lines)) + "\n[tor")
+            os.umask(0o077)
+            (folder / "made.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n[tor")
 
         here.bridge(forge)
         here.inside("pass")
         assert kept.read_text() == ".\n"
         assert (here.workspace / "full" / "x").exists()
         assert (here.workspace / "file").exists()
+        assert not (here.state / "sandbox" / "made.jsonl").exists()
+
+
+def test_what_one_run_prepared_stays_while_another_one_needs_it(user: str) -> None:
+    """Removing a file takes away what is mounted upon it, in every sandbox: also in one around this workspace."""
+    with ground(user) as here:
+        git = repository(here, here.workspace / "inner") / ".git"
+        attack = "write('waits')\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\n" + PLANT
+
+        async def both() -> list[str]:
+            outer = Site(BubblewrapSandbox(here.state, home=here.home), here.workspace)
+            inner = Site(BubblewrapSandbox(here.state, home=here.home), here.workspace / "inner")
+            short = asyncio.ensure_future(inner.shell("while [ ! -e up ]; do :; done"))
+            async with asyncio.timeout(20):
+                while not (git / "commondir").exists():
+                    await asyncio.sleep(0.01)
+                long = asyncio.ensure_future(outer.run(here.step(attack, beside=here.beside, git="inner/.git")))
+                while not (here.workspace / "waits").exists():
+                    await asyncio.sleep(0.01)
+            await outer.shell("echo > inner/up")
+            assert (await short).exit_code == 0
+            assert (git / "commondir").exists()
+            await outer.shell("echo > go")
+            return here.names(await long)
+
+        assert here.bridge(both) == []
+        assert not (git / "commondir").exists()
+        assert not (git / "modules").exists()

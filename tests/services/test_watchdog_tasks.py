@@ -132,6 +132,17 @@ async def test_what_somebody_took_up_himself_meanwhile_is_left_to_him(anyio_back
     assert await team.watch(120, "a") == [], "what was given back by choice is not the watchdog's"
 
 
+async def test_what_its_maker_ended_while_it_was_held_is_let_be(anyio_backend: str) -> None:
+    team = await gathered("backend", rules=Rules(capacity=0))
+    task = await team.assign("b")
+    await team.watch(300, "a")
+    await team.update("a", task, "fail")
+    team.rules = Rules()
+    assert await team.watch(120, "a") == []
+    assert (await team.task(task)).state == "failed"
+    assert list(await team.world.store.read(lambda tx: tx.silences.orphans())) == []
+
+
 async def test_every_handover_is_an_entry(anyio_backend: str) -> None:
     team = await gathered("backend", "tests", rules=Rules(capacity=1))
     for _ in range(3):

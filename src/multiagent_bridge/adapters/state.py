@@ -121,7 +121,8 @@ def write_secret(path: Path, content: bytes) -> None:
 def no_core_dumps() -> None:
     """Never leave a picture of this process's memory, keys and texts in it, on a disk."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    # a core handler behind a pipe ignores 0, and takes 1 for too small
+    resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
 
 
 def master_key(home: Path, given: str | None) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from multiagent_bridge.adapters.blocking import Watch, in_thread
+from multiagent_bridge.adapters.blocking import POLL, Watch, in_thread
 from multiagent_bridge.adapters.sandbox import bubblewrap_arguments as arguments
 from multiagent_bridge.adapters.sandbox import environment, protection, seccomp, secrets, selftest
 from multiagent_bridge.adapters.sandbox.bubblewrap_room import BubblewrapRoom
@@ -37,6 +37,7 @@ PLACES = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 MODES = ("safe", "restricted", "yolo")
 LACKS = (
     "files that run by themselves later can be made where there are none yet (the result names them)",
+    "secrets in files whose names do not tell can be read",
     "memory is watched, ten times a second, and what the kernel holds for a command is not counted",
     "the disk that the workspace lies on can be filled",
     "a command that is given the network reaches the servers of this machine and of its neighbours too",
@@ -85,8 +86,8 @@ class BubblewrapSandbox:
         _, by_descriptor = await self._version()
         user = identity(workspace, self._user)
         toolchains = self._toolchains(user).without(workspace.path)
-        repositories = Repositories(workspace.path, self._folder())
         folder = held(workspace)
+        repositories = Repositories(workspace.path, self._folder())
         try:
             mounts = await in_thread(
                 lambda watch: self._mounts(confinement, repositories, user, watch),
@@ -105,9 +106,8 @@ class BubblewrapSandbox:
             )
         finally:
             os.close(folder)
-            if repositories.prepared:
-                with anyio.CancelScope(shield=True):
-                    await in_thread(lambda watch: repositories.undo(), LOOK_SECONDS, "tidying the workspace")
+            with anyio.CancelScope(shield=True):
+                await in_thread(lambda watch: repositories.undo(), LOOK_SECONDS, "tidying the workspace")
 
     def _mounts(
         self, confinement: Confinement, repositories: Repositories, user: tuple[int, int] | None, watch: Watch
@@ -122,7 +122,8 @@ class BubblewrapSandbox:
             mounts += [Mount(EMPTY_FOLDER, path) for path in seen.folders]
             if confinement.writable:
                 mounts += [Mount(READ_ONLY, path) for path in seen.steering]
-            return protection.ordered(mounts + repositories.set_up(seen, confinement.writable))
+            made = repositories.set_up(seen, confinement.writable, lambda: watch.pause(POLL))
+            return protection.ordered(mounts + made)
         except OSError as error:
             raise Unavailable(f"the workspace cannot be looked at: {error.strerror}", "mab doctor") from error
 
@@ -177,7 +178,7 @@ class BubblewrapSandbox:
         return self._programs[key]
 
     def _folder(self) -> Path:
-        """Where the ledgers and the record of the self-test lie."""
+        """Where the ledger and the record of the self-test lie."""
         return prepared(self._state / "sandbox")
 
 

@@ -28,8 +28,8 @@ _ETC_NETWORK = ("resolv.conf", "hosts", "host.conf", "gai.conf", "services", "pr
 MEMORY_FOLDERS = (("/dev/shm", "1777", 64 << 20), ("/tmp", "1777", 256 << 20), (HOME, "0700", 64 << 20))  # noqa: S108
 """File systems in memory: place, mode, most bytes. Without a size each would take half of the machine's memory."""
 LARGEST_FILE = 256 << 20
-ADDRESS_SPACE = 4 << 30
-"""Bytes that a program may reserve at least: node needs 1 GiB of address space to start, whatever it uses."""
+ADDRESS_SPACE = 64 << 30
+"""Bytes that a program may reserve at least. That is no memory: one WebAssembly memory of node's reserves 10 GiB, unused."""
 CHOOM = "/usr/bin/choom"
 
 

@@ -103,8 +103,13 @@ class Plan:
         with ExitStack() as ends:
             out, err = self._capturing(ends, self._stdout), self._capturing(ends, self._stderr)
             failure = self._start(pipeline, argvs, out, err)
-            statuses = await asyncio.gather(*(tree.ended() for tree in self._live))
+            endings = await asyncio.gather(*(tree.ended() for tree in self._live), return_exceptions=True)
         trees, self._live = self._live, []
+        statuses: list[int] = []
+        for ending in endings:
+            if isinstance(ending, BaseException):
+                raise ending
+            statuses.append(ending)
         return self._judged(trees, statuses, failure)
 
     def _capturing(self, ends: ExitStack, capture: Capture) -> int:

@@ -1,22 +1,20 @@
 """Keeping commands out of what git runs by itself: configuration and hooks, by every way round them (notes/guard section 5).
 
 `.git` becomes a mount point, so that it cannot be moved away, and what steers git lies read-only in it. What is not there is
-made first (a missing file cannot be mounted) and removed afterwards; a ledger in the state directory remembers what was made,
-so that the next run undoes what a crash left.
+made first (a missing file cannot be mounted) and removed afterwards, by way of the ledger.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from multiagent_bridge.adapters.sandbox.ledger import Ledger
 from multiagent_bridge.adapters.sandbox.protection import READ_ONLY, WRITABLE, Found, Mount
-from multiagent_bridge.adapters.state import opened
 from multiagent_bridge.errors import Unavailable
 
 _FILES = {"config": b"", "config.worktree": b"", "commondir": b".\n"}
@@ -27,19 +25,25 @@ _KEPT = ("worktrees",)
 _LINKED = {"config.worktree": b"", "commondir": b"", "gitdir": b""}
 _STEERED = re.compile(r"^[ \t]*(path|hookspath)[ \t]*=[ \t]*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
 _MOST = 1 << 20
+PAUSE = 0.02
 
 
 class Repositories:
-    """The preparations of one run in one workspace. Not safe for two at once: the workspace's lock is held by the caller."""
+    """The preparations of one run in one workspace."""
 
-    def __init__(self, root: str, state: Path) -> None:
-        """`state` is a folder of the state directory, for the ledger."""
+    def __init__(self, root: str, folder: Path) -> None:
+        """`folder` is one of the state directory, for the ledger."""
         self._root = root
-        self._ledger = state / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
+        self._ledger = Ledger(folder)
 
-    def set_up(self, found: Found, writable: bool) -> list[Mount]:
-        """Prepare every repository; to be undone. Raises Unavailable when one cannot be protected."""
-        self.undo()
+    def set_up(
+        self, found: Found, writable: bool, pause: Callable[[], None] = lambda: time.sleep(PAUSE)
+    ) -> list[Mount]:
+        """Prepare every repository; to be undone, also when this fails. `pause` waits a moment for another process, or raises.
+
+        Raises Unavailable when a repository cannot be protected.
+        """
+        self._ledger.enter(pause)
         top = Path(self._root, ".git")
         linked = list(self._worktree(top, writable)) if str(top) in found.links else []
         if not writable:
@@ -53,24 +57,9 @@ class Repositories:
                 mounts += self._repository(folder)
         return mounts + linked
 
-    @property
-    def prepared(self) -> bool:
-        """Whether there is something to undo."""
-        return os.path.lexists(self._ledger)
-
     def undo(self) -> None:
-        """Remove what was made, by this run or by one that crashed, if it is still what was made."""
-        try:
-            handle = opened(self._ledger, os.O_RDONLY)
-        except Unavailable:
-            if os.path.lexists(self._ledger):
-                raise
-            return
-        with os.fdopen(handle, "rb") as file:
-            content = file.read()
-        for path, device, inode in reversed(list(_read(content))):
-            _remove(Path(path), device, inode)
-        self._ledger.unlink()
+        """Remove what was made, once no other run needs it."""
+        self._ledger.leave()
 
     def _repository(self, folder: str) -> Iterator[Mount]:
         pointed = _content(Path(folder, "commondir"))
@@ -120,7 +109,7 @@ class Repositories:
             yield from (Mount(READ_ONLY, str(own / name), 1) for name in _LINKED)
 
     def _complete(self, folder: str, files: Mapping[str, bytes], folders: Sequence[str]) -> bool:
-        """Make what is missing in `folder`, each with an entry in the ledger. False when that is not possible."""
+        """Make what is missing in `folder`, and write it down. False when that is not possible."""
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -131,11 +120,11 @@ class Repositories:
             for name in folders:
                 if not _is_there(name, handle, stat.S_ISDIR):
                     os.mkdir(name, 0o755, dir_fd=handle)
-                    self._note(f"{folder}/{name}", os.stat(name, dir_fd=handle, follow_symlinks=False))
+                    self._ledger.note(f"{folder}/{name}", os.stat(name, dir_fd=handle, follow_symlinks=False))
             for name, content in files.items():
                 if not _is_there(name, handle, stat.S_ISREG):
                     new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=handle)
-                    self._note(f"{folder}/{name}", os.fstat(new))
+                    self._ledger.note(f"{folder}/{name}", os.fstat(new))
                     os.write(new, content)
                     os.close(new)
         except OSError:
@@ -143,13 +132,6 @@ class Repositories:
         finally:
             os.close(handle)
         return True
-
-    def _note(self, path: str, made: os.stat_result) -> None:
-        handle = opened(self._ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        try:
-            os.write(handle, json.dumps([path, made.st_dev, made.st_ino]).encode() + b"\n")
-        finally:
-            os.close(handle)
 
 
 def _is_there(name: str, folder: int, kind: Callable[[int], bool]) -> bool:
@@ -161,31 +143,6 @@ def _is_there(name: str, folder: int, kind: Callable[[int], bool]) -> bool:
     if not kind(found.st_mode):
         raise FileExistsError(name)
     return True
-
-
-def _read(content: bytes) -> Iterator[tuple[str, int, int]]:
-    """The entries of a ledger; one that a crash cut off was not made."""
-    for line in content.splitlines():
-        try:
-            path, device, inode = json.loads(line)
-        except ValueError:
-            continue
-        yield str(path), int(device), int(inode)
-
-
-def _remove(path: Path, device: int, inode: int) -> None:
-    """Remove what was made there, unless it has become something else: then it is somebody's."""
-    try:
-        found = path.lstat()
-        if (found.st_dev, found.st_ino) != (device, inode):
-            return
-        if stat.S_ISDIR(found.st_mode):
-            path.rmdir()
-        elif found.st_size <= max(map(len, _FILES.values())):
-            path.unlink()
-    except OSError:
-        # gone already, or a folder that is in use now
-        return
 
 
 def _content(path: Path) -> bytes | None:
