@@ -20,6 +20,7 @@ from benchmarks import (
     sandbox,
     snapshots,
     start,
+    watchdog,
 )
 
 ROWS = {
@@ -35,6 +36,8 @@ ROWS = {
     "approvals": approvals.races,
     "snapshots": snapshots.taken,
     "sandbox": sandbox.start,
+    "watchdog": watchdog.check,
+    "push": watchdog.push,
     "policy": policy.judging,
 }
 OUT = Path(__file__).parent.parent / "out"

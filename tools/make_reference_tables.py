@@ -43,8 +43,8 @@ this page is refused. A rate is a list of `[count, seconds]`, all of which hold;
 Made from `config.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
-never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`: a
-repository that you cloned does not choose where your conversations and keys lie, nor what may run.
+never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]` and
+`[watchdog]`: a repository that you cloned does not choose where your conversations and keys lie, nor what may run.
 
 ```toml
 [limits]
@@ -61,6 +61,7 @@ SECTIONS = {
     "limits": "What one session, one conversation, one connection or one user may do. A refusal names the limit.",
     "hub": "The process that serves.",
     "redaction": "Patterns beside the built-in ones.",
+    "watchdog": "Who is silent, and where that is said: [liveness](../guide/liveness.md). Never in a project's file.",
     "yolo": "Commands and what confines them: [commands](../guide/commands.md). Never in a project's file.",
 }
 

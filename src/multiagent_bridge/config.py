@@ -24,7 +24,7 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
 
-OWNERS = ("home", "store", "master_key", "yolo")
+OWNERS = ("home", "store", "master_key", "yolo", "watchdog")
 """What a workspace's file may not say: else a cloned repository chooses where conversations and keys live, and what may run."""
 
 
@@ -138,6 +138,23 @@ class HubSettings(BaseModel):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severity that is logged")
 
 
+class WatchdogSettings(BaseModel):
+    """`[watchdog]`: who is silent, and where that is said. Only in the user's own file, or in the environment: it
+    names a program.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inside: bool = Field(False, description="the hub runs the watchdog while it serves")
+    interval_seconds: float = Field(60, ge=1, le=86_400, description="between two checks, seconds")
+    threshold_seconds: float = Field(300, ge=1, le=86_400, description="a session not heard from for so long is silent")
+    capacity: int = Field(3, ge=0, le=1_000, description="unfinished tasks that one session may be given")
+    json_file: str = Field("", description="file that each alert is added to as a line of JSON")
+    command: tuple[str, ...] = Field((), description="program that is run for each alert, and its words; no shell")
+    webhook: str = Field("", description="address that each alert is posted to: HTTPS, or HTTP to this machine")
+    webhook_secret: SecretStr | None = Field(None, description="what signs the posts: at least 16 bytes, or file:PATH")
+
+
 class PatternSettings(BaseModel):
     """`[[redaction.patterns]]`: one custom pattern, exactly one of words, shape and regex."""
 
@@ -185,6 +202,7 @@ class Settings(BaseSettings):
     hub: HubSettings = HubSettings()
     redaction: RedactionSettings = RedactionSettings()
     yolo: YoloSettings = YoloSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @field_validator("home")
     @classmethod

@@ -139,3 +139,21 @@ def test_the_secret_may_lie_in_a_file(terminal: Terminal, silent: str) -> None:
     assert "webhook: notice" in terminal.mab("watchdog", "--once", *words).err
     path.chmod(0o644)
     assert terminal.mab("watchdog", "--once", *words, status=9).code == "unavailable"
+
+
+def test_the_settings_of_the_user_are_the_plan_and_a_flag_overrides_them(terminal: Terminal, silent: str) -> None:
+    out = terminal.root / "got"
+    file = terminal.root / "config" / "multiagent-bridge" / "bridge.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        f"[watchdog]\nthreshold_seconds = 900\ncommand = ['sh', '-c', 'cat > {out}']\nwebhook_secret = '{SECRET}'\n"
+    )
+    assert terminal.mab("watchdog", "--once", "--json", "-").out == ""
+    assert terminal.mab("watchdog", "--once", "--json", "-", "--threshold", "300").out != ""
+    assert json.loads(out.read_text())["kind"] == "silent"
+    assert SECRET not in terminal.mab("config", "show", "--json").out
+
+
+def test_the_settings_may_come_from_the_environment(terminal: Terminal, silent: str) -> None:
+    assert terminal.mab("watchdog", "--once", "--json", "-", MAB_WATCHDOG__THRESHOLD_SECONDS="900").out == ""
+    assert terminal.mab("watchdog", "--once", MAB_WATCHDOG__CAPACITY="-1", status=2).code == "invalid"

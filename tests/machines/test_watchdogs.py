@@ -238,3 +238,16 @@ def test_a_keep_alive_and_a_watchdog_get_over_a_store_that_is_locked_for_long(pl
         until(lambda: beats(place, "c") > count and done(place, "watchdog.grace"), "both go on")
         assert (keep.poll(), guard.poll()) == (None, None)
     assert len(done(place, "silence.warn")) == 1
+
+
+def test_a_hub_with_a_watchdog_inside_watches_while_it_serves(place: Place) -> None:
+    (name,) = peopled(place, 1)
+    out = place.home / "got"
+    words = {"INSIDE": "true", "THRESHOLD_SECONDS": LONG, "JSON_FILE": str(out)}
+    hub = place.serve(**{f"MAB_WATCHDOG__{word}": value for word, value in words.items()})
+    until(lambda: out.exists() and out.read_text().endswith("\n"), "the hub's watchdog has found it")
+    alert = json.loads(out.read_text())
+    assert (alert["kind"], alert["conversation_id"], alert["session_id"]) == ("silent", name, "b")
+    place.mab("serve", "--stop")
+    assert hub.wait(SECONDS) == 0
+    assert len(done(place, "silence.warn")) == 1

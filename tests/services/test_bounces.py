@@ -59,3 +59,20 @@ async def test_a_hundred_messages_bounce_as_one_line(anyio_backend: str) -> None
     await bounced(team, "b")
     [line] = await team.mail("a")
     assert f"and {30 - NAMED} more" in line
+
+
+async def test_revoking_a_session_tells_who_wrote_to_it_at_once(anyio_backend: str) -> None:
+    team = await gathered("backend", "tests")
+    await team.send("a", to="b")
+    async with team.world.hub.bell.listen(f"inbox:{team.id}/a") as ear:
+        await team.world.hub.conversations.revoke(OWNER, team.id, "b")
+        assert await ear.wait(0.1)
+    assert await team.mail("a") == ["session b (backend) was revoked before it read your message 1"]
+    await team.world.hub.journal.verify()
+
+
+async def test_revoking_everybody_tells_nobody(anyio_backend: str) -> None:
+    team = await gathered("backend")
+    await team.send("a")
+    await team.world.hub.conversations.revoke(OWNER, team.id, None)
+    assert [s.unread for s in await team.world.store.read(lambda tx: tx.sessions.of(team.id))] == [0, 1]

@@ -129,3 +129,22 @@ async def test_what_a_client_was_told_of_is_an_entry_and_stays_known(anyio_backe
     assert [facts for _, facts in await team.entries("message.notify")] == [{"through": 2}, {"through": 3}]
     unread = (await watches.follow(OWNER, Credentials(team.id, "b"), 0)).unread
     assert unread == 3, "told is not read"
+
+
+async def test_a_sender_sees_that_its_mail_was_stored_notified_delivered_and_acknowledged(anyio_backend: str) -> None:
+    team = await gathered("backend", "tests")
+    for _ in range(2):
+        await team.send("a", to="b")
+    hub = team.world.hub
+
+    async def states() -> list[str]:
+        return [stands.state for _, found in await hub.messages.list(OWNER, team.id, 0, 10) for stands in found]
+
+    assert await states() == ["stored", "stored"]
+    await hub.watches.told(OWNER, Credentials(team.id, "b"), 1)
+    assert await states() == ["notified", "stored"]
+    claim = hub.ids.claim()
+    await hub.messages.check(team.workers["b"], NO_CREDENTIALS, claim)
+    assert await states() == ["delivered", "delivered"]
+    await hub.messages.confirm(claim)
+    assert await states() == ["acknowledged", "acknowledged"]

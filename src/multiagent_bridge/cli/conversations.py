@@ -98,7 +98,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many messages.")] = 1000,
     as_json: Json = False,
 ) -> None:
-    """Show a conversation: sessions, messages, and where each message stands (stored, delivered, acknowledged)."""
+    """Show a conversation: sessions, messages, and where each message stands (stored, notified, delivered, acknowledged)."""
     from multiagent_bridge.model.journal import microseconds_to_iso
 
     async def looked(hub: Hub, me: Caller) -> dict[str, object]:

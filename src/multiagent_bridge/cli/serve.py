@@ -95,6 +95,11 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         await hub.lapses.recover(itself, OWNER)
         stack.callback(asyncio.create_task(_every(TIDY_SECONDS, lambda: hub.conversations.tidy(itself))).cancel)
         stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: hub.lapses.sweep(itself))).cancel)
+        if settings.watchdog.inside:
+            from multiagent_bridge.cli import watchdog
+
+            watching = asyncio.create_task(watchdog.inside(hub, itself, settings.watchdog, log.warning))
+            stack.push_async_callback(ended, watching)
         face = SocketFace(build(hub, gate and _gate_is_open()), hub, leave.set, gate)
         _write_pid(opened(home / "hub.pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
         stack.callback((home / "hub.pid").unlink, missing_ok=True)
@@ -112,6 +117,12 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         await _until(leave, face, settings.hub.idle_seconds if detached else None)
         await hub.journal.checkpoint()
     return 0
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel it and wait: what it still has to say goes out while the hub is there."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:

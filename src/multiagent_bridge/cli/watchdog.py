@@ -66,7 +66,7 @@ def watchdog(
     """Find silent sessions, say so, and give their tasks to a healthy session of the same conversation. Until Ctrl-C."""
     from multiagent_bridge import config
 
-    wanted = getattr(config.load(), "watchdog", None)
+    wanted = config.load().watchdog
     flags = {
         "interval_seconds": interval,
         "threshold_seconds": threshold,

@@ -12,10 +12,12 @@ from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import Session, session_name
-from multiagent_bridge.ports import Ids, Keys, Tx
+from multiagent_bridge.ports import Bell, Ids, Keys, Tx
+from multiagent_bridge.services.bounces import Bounces
 from multiagent_bridge.services.gate import Gate, Standing, Ticket, origin
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.redaction import Redaction
+from multiagent_bridge.services.topics import inbox
 
 Fields = dict[str, object]
 
@@ -77,7 +79,11 @@ class Conversations:
         ids: Ids,
         redaction: Redaction,
         limits: Limits,
+        bounces: Bounces,
+        bell: Bell,
     ) -> None:
+        self._bounces = bounces
+        self._bell = bell
         self._gate = gate
         self._journal = journal
         self._keys = keys
@@ -260,16 +266,26 @@ class Conversations:
         return await self._gate.own(caller, "token.rotate", rotated)
 
     async def revoke(self, caller: Caller, conversation_id: str, session_id: str | None) -> Sequence[Session]:
-        """End the tokens, invites and bindings of one session, or of all; `rotate` brings a session back. Raises NotFound."""
+        """End the tokens, invites and bindings of one session, or of all; `rotate` brings a session back.
 
-        async def revoked(tx: Tx, now: int, ticket: Ticket) -> Sequence[Session]:
+        Who sent what it has not read hears of it. Raises NotFound.
+        """
+
+        async def revoked(tx: Tx, now: int, ticket: Ticket) -> tuple[Sequence[Session], set[str]]:
             sessions = await self._chosen(tx, ticket, conversation_id, session_id)
+            conversation = await self._existing(tx, ticket, conversation_id)
             for session in sessions:
                 await tx.sessions.revoke(conversation_id, session.id)
                 await self._journal.record(tx, ticket, now, "token.revoke", session.id)
-            return sessions
+            readers: set[str] = set()
+            for session in sessions if not conversation.expired(now) else ():
+                readers |= set(await self._bounces.of(tx, ticket, now, conversation, session, "was revoked"))
+            return sessions, readers
 
-        return await self._gate.own(caller, "token.revoke", revoked)
+        ended, readers = await self._gate.own(caller, "token.revoke", revoked)
+        for reader in sorted(readers):
+            self._bell.ring(inbox(conversation_id, reader))
+        return ended
 
     async def extend(self, caller: Caller, conversation_id: str, seconds: int | None) -> Conversation:
         """Let it live `seconds` from now (default: a whole lifetime), expired or not. Raises NotFound, Invalid."""

@@ -11,6 +11,7 @@ from multiagent_bridge.ports import Background, Bell, Clock, Ids, Keys, Meter, S
 from multiagent_bridge.ports import Snapshots as SnapshotsPort
 from multiagent_bridge.services.approvals import Approvals
 from multiagent_bridge.services.archives import Archives
+from multiagent_bridge.services.bounces import Bounces
 from multiagent_bridge.services.commands import Commands
 from multiagent_bridge.services.conversations import Conversations
 from multiagent_bridge.services.evidence import Evidence
@@ -88,10 +89,11 @@ def assemble(
     ringing = RingingStore(store, bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
     gate = Gate(ringing, clock, keys, meter, journal, presence, limits)
-    conversations = Conversations(gate, journal, keys, ids, redaction, limits)
+    notices = Notices(journal, keys)
+    conversations = Conversations(gate, journal, keys, ids, redaction, limits, Bounces(notices), bell)
     messages = Messages(gate, journal, ringing, bell, clock, keys, redaction, limits)
     evidence = Evidence(journal, ringing, keys)
-    sandboxes, notices = Sandboxes(ground.sandboxes), Notices(journal, keys)
+    sandboxes = Sandboxes(ground.sandboxes)
     lapses = Lapses(ringing, journal, notices, bell, clock, keys)
     orders = Orders(ground.judge, ground.advise, sandboxes, ground.workspaces, limits)
     runs = Runs(

@@ -267,12 +267,16 @@ class Messages:
             if conversation is None:
                 raise NotFound("no such conversation", "mab list shows them")
             ticket.conversation = conversation_id
-            sessions = await tx.sessions.of(conversation_id)
+            sessions, told = await tx.sessions.of(conversation_id), await tx.sessions.told(conversation_id)
             letters = self._opened(conversation, sessions, await tx.messages.list(conversation_id, after, limit))
             if letters:
                 facts = {"count": len(letters), "last": letters[-1].message.id}
                 await self._journal.record(tx, ticket, now, "message.show", conversation_id, facts, "")
-            return [(x, await tx.messages.deliveries(conversation_id, x.message.id)) for x in letters]
+            found = [(x, await tx.messages.deliveries(conversation_id, x.message.id)) for x in letters]
+            return [
+                (x, [replace(d, notified=d.message_id <= told.get(d.recipient, 0)) for d in stands])
+                for x, stands in found
+            ]
 
         return await self._gate.own(caller, "message.show", listed)
 
