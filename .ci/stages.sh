@@ -131,4 +131,4 @@ stage_fresh() { # the README's first screen: git and Python alone, nobody's acco
 }
 
 export -f unprivileged public_python working_copy stage_tools stage_check stage_test stage_slow stage_clients stage_documents \
-  stage_redaction stage_bench stage_wheel stage_fresh
+  stage_redaction stage_commands stage_bench stage_wheel stage_fresh
