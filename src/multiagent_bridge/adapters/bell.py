@@ -1,15 +1,14 @@
 """Bells: one in memory, one that also rings in other processes of the same state directory.
 
-Every process has one Unix datagram socket in the bells folder, under a hidden name, and a link to it for each topic that it
-listens to; a ring is the topic sent to the links of that topic, after the commit (notes/engine section 9: p50 0.4 ms, no idle
-CPU), so that a hundred watchers are not woken for one. Whoever misses a ring looks after at most a second.
+Every process has one Unix datagram socket in the bells folder, under a hidden name while it listens to nothing; a ring is the
+topic sent to each of the others, after the commit (notes/engine section 9: p50 0.4 ms, no idle CPU). Whoever misses a ring
+looks after at most a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import secrets
 import socket
@@ -84,6 +83,7 @@ class DatagramBell(MemoryBell):
         self._folder = folder
         self._changed = changed
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._shown = False
         self._unsent: dict[str, None] = {}
         self._socket: socket.socket | None = None
         self._directory = -1
@@ -121,7 +121,8 @@ class DatagramBell(MemoryBell):
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
-            (self._folder / ("." + self._name)).unlink(missing_ok=True)
+            for name in (self._name, "." + self._name):
+                (self._folder / name).unlink(missing_ok=True)
             os.close(self._directory)
 
     def ring(self, topic: str) -> None:
@@ -139,36 +140,34 @@ class DatagramBell(MemoryBell):
             return
         # the sockets of this folder only shorten the wait: a folder gone or full costs a second, never a message
         with suppress(OSError):
-            names = os.listdir(self._directory)
-            for topic in topics:
-                link = _link(topic)
-                for name in names:
-                    if name.startswith(link) and not name.endswith(self._name):
+            for name in os.listdir(self._directory):
+                if name != self._name and not name.startswith("."):
+                    for topic in topics:
                         self._send(name, topic.encode()[:TOPIC_BYTES])
 
     @asynccontextmanager
     async def listen(self, topic: str) -> AsyncIterator[RungEar]:
         async with super().listen(topic) as ear:
-            self._show(topic)
+            self._show(True)
             if self._backstop is None or self._backstop.done():
                 self._backstop = asyncio.create_task(self._watch())
-            try:
-                yield ear
-            finally:
-                if len(self._ears[topic]) == 1:
-                    with suppress(OSError):
-                        os.unlink(_link(topic) + self._name, dir_fd=self._directory)
+            yield ear
 
     async def _watch(self) -> None:
         while self.listening:
             await asyncio.sleep(BACKSTOP_SECONDS)
             if await self._changed():
                 self.ring_all()
+        self._show(False)
 
-    def _show(self, topic: str) -> None:
-        """Take a visible name for the topic, so that nobody is rung at for what he does not listen to."""
+    def _show(self, shown: bool) -> None:
+        """Take the visible name while somebody listens here, so that nobody is rung at for nothing."""
+        if shown == self._shown:
+            return
+        self._shown = shown
+        old, new = ("." + self._name, self._name) if shown else (self._name, "." + self._name)
         with suppress(OSError):
-            os.link("." + self._name, _link(topic) + self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            os.rename(old, new, src_dir_fd=self._directory, dst_dir_fd=self._directory)
 
     def _heard(self) -> None:
         assert self._socket is not None
@@ -191,8 +190,3 @@ class DatagramBell(MemoryBell):
         if len(os.fsencode(whole)) <= PATH_BYTES:
             return whole
         return f"/proc/self/fd/{self._directory}/{name}"
-
-
-def _link(topic: str) -> str:
-    """What the names of those who listen to the topic begin with."""
-    return hashlib.blake2s(topic.encode(), digest_size=8).hexdigest() + "-"
