@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# a deadline on the wall clock says more about the machine than about the code
+settings.register_profile("bridge", deadline=None)
+settings.load_profile("bridge")
 
 
 @pytest.fixture

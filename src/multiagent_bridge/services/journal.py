@@ -94,7 +94,10 @@ class Journal:
 
     async def append(self, tx: Tx, draft: Draft) -> Entry:
         """Chain one entry; every so many entries a signed checkpoint goes with it."""
-        entry, head = await tx.journal.append(replace(draft, actor=self._named(draft.actor)))
+        if draft.actor.startswith("agent "):
+            # sessions and operators are named by us; an agent's name was chosen outside
+            draft = replace(draft, actor=self.safe(draft.actor))
+        entry, head = await tx.journal.append(draft)
         if head.size % self._limits.checkpoint_entries == 0:
             await tx.journal.add_checkpoint(head.size, self._signed(head))
         return entry
@@ -220,10 +223,6 @@ class Journal:
         if checkpoint.origin != self._keys.signer:
             raise Tampered(f"the checkpoint at size {checkpoint.size} is of another journal", "look where it came from")
         return checkpoint
-
-    def _named(self, actor: str) -> str:
-        """Sessions and operators are named by us; an agent's name was chosen outside."""
-        return self.safe(actor) if actor.startswith("agent ") else actor
 
     def safe(self, sentence: str) -> str:
         """A sentence of ours without the secrets that it may repeat of the words it answers."""

@@ -25,6 +25,8 @@ Progress = Callable[[float], Awaitable[None]]
 TICK_SECONDS = 10.0
 """How often a waiting call shows progress: clients' idle timers start again at each (notes/mcp: every 5 to 10 s)."""
 
+_quoted = json.encoder.encode_basestring_ascii
+
 SCAN = 64
 """Messages decrypted in one transaction while searching: at most some 20 MB in memory."""
 
@@ -337,7 +339,8 @@ class Messages:
         files = [self._redaction.said(conversation_id, name) for name in words.files]
         kinds = dict.fromkeys(kind for part in (body, *files) for kind in part.kinds)
         # ASCII, so that its length in characters is its length in bytes
-        sealed = json.dumps({"message": body.text, "files": [name.text for name in files]})
+        names = ", ".join([_quoted(name.text) for name in files])
+        sealed = f'{{"message": {_quoted(body.text)}, "files": [{names}]}}'
         # only a digest is stored: a key may be made of anything, and two that differ must stay two
         key = None if words.key is None else self._keys.digest(f"idempotency key {conversation_id} {words.key}")
         return Outgoing(sealed, list(kinds), words.action_type, words.reply_to, key)

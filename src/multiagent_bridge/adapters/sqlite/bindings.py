@@ -28,7 +28,7 @@ class Bindings:
         self._run.do(_SQL["bind"], values)
 
     async def of(self, agent: str) -> Sequence[Binding]:
-        return [Binding(*row) for row in self._run.rows(_SQL["of"], {"agent": agent})]
+        return [Binding(*row) for row in self._run.rows(_SQL["of"], (agent,))]
 
     async def holders(self, conversation_id: str, session_id: str) -> Sequence[str]:
         values = {"conversation_id": conversation_id, "session_id": session_id}

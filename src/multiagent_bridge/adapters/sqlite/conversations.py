@@ -31,11 +31,11 @@ class Conversations:
         self._run.do(_SQL["add"], values)
 
     async def get(self, conversation_id: str) -> Conversation | None:
-        row = self._run.row(_SQL["get"], {"id": conversation_id})
+        row = self._run.row(_SQL["get"], (conversation_id,))
         return Conversation(*row) if row else None
 
     async def count_message(self, conversation_id: str, size: int) -> int:
-        row = self._run.row(_SQL["count_message"], {"id": conversation_id, "size": size})
+        row = self._run.row(_SQL["count_message"], (size, conversation_id))
         if row is None:
             raise missing("conversation")
         return int(row[0])

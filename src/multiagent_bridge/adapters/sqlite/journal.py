@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiagent_bridge.adapters.sqlite.queries import named
-from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.adapters.sqlite.statements import Statements, wrote_in_a_read
 from multiagent_bridge.errors import Invalid, Tampered
 from multiagent_bridge.model import journal
 from multiagent_bridge.model.journal import Draft, Entry, Head
 
 _SQL = named("journal")
-
-
-class _Written:
-    """The last head this process wrote, with its text: a hub reads it back before each entry (a third of `append`)."""
-
-    last: tuple[str, Head] = ("", Head.EMPTY)
 
 
 class Journal:
@@ -26,33 +20,37 @@ class Journal:
         self._run = run
 
     async def append(self, draft: Draft) -> tuple[Entry, Head]:
+        chain = self._run.chain
+        if chain is None:
+            raise wrote_in_a_read()
         entry, head = journal.append(await self.head(), draft)
-        values = {"seq": entry.seq, "conversation_id": entry.conversation, "line": entry.line}
-        self._run.do(_SQL["append"], values)
-        text = head.to_text()
-        self._run.do(_SQL["set_head"], {"head": text})
-        _Written.last = text, head
+        chain.add(entry, head)
         return entry, head
 
     async def head(self) -> Head:
-        row = self._run.row(_SQL["head"], {})
-        if row is None:
-            return Head.EMPTY
-        text, head = _Written.last
-        return head if row[0] == text else Head.from_text(row[0])
+        chain = self._run.chain
+        if chain is not None and chain.head is not None and self._run.live:
+            return chain.head
+        row = self._run.row(_SQL["head"], ())
+        if chain is None:
+            return Head.from_text(row[0]) if row else Head.EMPTY
+        return chain.found(row[0] if row else "")
 
     async def entries(self, after: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        self._run.store_chain()
         values: dict[str, str | int | bytes | None] = {"after": after, "limit": limit}
         if conversation_id is None:
             return _parsed(self._run.rows(_SQL["lines"], values))
         return _parsed(self._run.rows(_SQL["lines_of"], values | {"conversation_id": conversation_id}))
 
     async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        self._run.store_chain()
         if conversation_id is None:
             return _parsed(self._run.rows(_SQL["newest"], {"limit": limit}))[::-1]
         return _parsed(self._run.rows(_SQL["newest_of"], {"limit": limit, "conversation_id": conversation_id}))[::-1]
 
     async def lines(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        self._run.store_chain()
         return [(seq, line) for seq, line in self._run.rows(_SQL["lines"], {"after": after, "limit": limit})]
 
     async def add_checkpoint(self, size: int, note: str) -> None:

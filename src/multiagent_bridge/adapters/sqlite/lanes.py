@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
 from typing import Any
@@ -22,25 +23,34 @@ from multiagent_bridge.errors import Tampered, Unavailable
 BATCH = 64
 """Transactions committed together at most (engine notes, section 5)."""
 
+LOOKS = 8
+"""Turns of the event loop for which a busy lane's next batch waits for more: a request passes about as many on its way here."""
+
 Work = Callable[[SqliteTx], Awaitable[Any]]
 
 
 class Job:
     """One transaction (or call) on its way: waiting, then begun (it runs to its end) or given up (it never runs)."""
 
-    __slots__ = ("_turn", "call", "error", "future", "loop", "result", "work")
+    __slots__ = ("_turn", "begun", "call", "caller", "error", "future", "result", "until", "work")
 
-    def __init__(self, work: Work | None, call: Callable[[], object] | None, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, work: Work | None, call: Callable[[], object] | None, caller: Callers, until: float) -> None:
         self.work = work
         self.call = call
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self.caller = caller
+        self.until = until
+        self.future: asyncio.Future[Any] = caller.loop.create_future()
         self.result: object = None
         self.error: BaseException | None = None
+        self.begun = False
         self._turn = [True]
 
     def begin(self) -> bool:
-        """Whether the lane may run it: of `begin` and `give_up` only the first has a say."""
+        """Whether the lane may run it: of `begin` and `give_up` only the first has a say. Once begun it may run again."""
+        self.begun = self.begun or self._first()
+        return self.begun
+
+    def _first(self) -> bool:
         try:
             return self._turn.pop()
         except IndexError:
@@ -48,7 +58,7 @@ class Job:
 
     def give_up(self, seconds: float) -> None:
         """Called in the event loop when it waited too long for its turn."""
-        if self.begin() and not self.future.done():
+        if self._first() and not self.future.done():
             self.future.set_exception(
                 Unavailable(
                     f"the database has been locked by another program for {seconds:g} s",
@@ -57,11 +67,94 @@ class Job:
             )
 
 
+class Callers:
+    """The jobs of one event loop: those it passes on together, and those that have no answer yet, with one timer for all."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, patience: float, queue: SimpleQueue[Job | None]) -> None:
+        self.loop = loop
+        self._patience = patience
+        self._queue = queue
+        self._unanswered: deque[Job] = deque()
+        self._timed = False
+        self._gathered: list[Job] = []
+        self._enough = 0
+        self._looks = 0
+
+    def job(self, work: Work | None, call: Callable[[], object] | None) -> Job:
+        """A job that is given up unless it begins within the patience."""
+        job = Job(work, call, self, self.loop.time() + self._patience)
+        self._unanswered.append(job)
+        if not self._timed:
+            self._timed = True
+            self.loop.call_at(job.until, self._give_up)
+        return job
+
+    def pass_on(self, job: Job) -> None:
+        """Hand the job to the lane, after those that were gathered."""
+        self._gathered.append(job)
+        self._hand_over()
+
+    def gather(self, job: Job, enough: int) -> None:
+        """Hand the job to the lane with those that follow it at once, `enough` of them at most.
+
+        A thread that is woken for each would fight the event loop for the interpreter at every statement: ten callers
+        cost a sixth more processor time then.
+        """
+        self._gathered.append(job)
+        self._looks, self._enough = LOOKS, enough
+        if len(self._gathered) == 1:
+            self.loop.call_soon(self._wait_for_more)
+
+    def _wait_for_more(self) -> None:
+        if self._looks and len(self._gathered) < self._enough:
+            self._looks -= 1
+            self.loop.call_soon(self._wait_for_more)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        for job in self._gathered:
+            self._queue.put(job)
+        self._gathered.clear()
+
+    def answer(self, jobs: list[Job]) -> None:
+        """Give each its result or error. Runs in the event loop."""
+        for job in jobs:
+            if job.future.done():
+                continue
+            if isinstance(job.error, StopIteration):
+                # a future refuses it, and its caller would wait for ever
+                job.future.set_exception(RuntimeError("a transaction raised StopIteration"))
+            elif job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+        self._forget_answered()
+
+    def _give_up(self) -> None:
+        """End the wait of those whose patience is over, and come back for the next."""
+        now = self.loop.time()
+        for job in self._unanswered:
+            if job.until <= now:
+                job.give_up(self._patience)
+        self._forget_answered()
+        following = next((job.until for job in self._unanswered if job.until > now), None)
+        self._timed = following is not None
+        if following is not None:
+            self.loop.call_at(following, self._give_up)
+
+    def _forget_answered(self) -> None:
+        while self._unanswered and self._unanswered[0].future.done():
+            self._unanswered.popleft()
+
+
 class Lane:
     """A thread with a queue. Subclasses say how a batch runs; every job is answered, whatever happens."""
 
     def __init__(self, name: str, patience: float) -> None:
         self._patience = patience
+        self._callers: Callers | None = None
+        self._together = 1
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._next: list[Job | None] = []
         self._ending = False
@@ -79,27 +172,26 @@ class Lane:
         """Run `function` in the thread, between transactions."""
         return await self._submit(None, function)
 
-    async def _submit(self, work: Work | None, function: Callable[[], object] | None) -> Any:
+    def _submit(self, work: Work | None, function: Callable[[], object] | None) -> asyncio.Future[Any]:
         if self._ending:
             raise Unavailable("the store is closed", "start the hub again")
         if os.getpid() != self._process:
             raise RuntimeError("a store cannot be used in a forked child: open one there")
-        loop = asyncio.get_running_loop()
-        job = Job(work, function, loop)
-        self._queue.put(job)
-        timer = loop.call_later(self._patience, job.give_up, self._patience)
-        try:
-            return await job.future
-        finally:
-            timer.cancel()
+        loop, callers = asyncio.get_running_loop(), self._callers
+        if callers is None or callers.loop is not loop:
+            callers = self._callers = Callers(loop, self._patience, self._queue)
+        job = callers.job(work, function)
+        if work is not None and self._together > 1:
+            callers.gather(job, self._together)
+        else:
+            callers.pass_on(job)
+        return job.future
 
     async def stop(self, last: Callable[[], object]) -> None:
         """Serve what was submitted, then `last`, and end the thread; give up after the patience (it is a daemon)."""
         if self._ending or self._thread.ident is None:
             return
-        closing = asyncio.ensure_future(self._submit(None, last))
-        # the submission happens in the first step of that task, before anybody else can submit
-        await asyncio.sleep(0)
+        closing = self._submit(None, last)
         self._ending = True
         self._queue.put(None)
         with contextlib.suppress(Unavailable):
@@ -118,6 +210,7 @@ class Lane:
                 for job in jobs:
                     job.error = job.error or failed(error)
             finally:
+                self._together = len(jobs)
                 settle(jobs)
             self._rest()
 
@@ -155,25 +248,12 @@ def failed(error: BaseException) -> BaseException:
 
 def settle(jobs: list[Job]) -> None:
     """Answer every caller, with one wake-up an event loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    answers: dict[Callers, list[Job]] = {}
     for job in jobs:
-        loops.setdefault(job.loop, []).append(job)
-    for loop, answered in loops.items():
+        answers.setdefault(job.caller, []).append(job)
+    for callers, answered in answers.items():
         try:
-            loop.call_soon_threadsafe(_answer, answered)
+            callers.loop.call_soon_threadsafe(callers.answer, answered)
         except RuntimeError:
             # that loop is closed: nobody waits there any more
             continue
-
-
-def _answer(jobs: list[Job]) -> None:
-    for job in jobs:
-        if job.future.done():
-            continue
-        if isinstance(job.error, StopIteration):
-            # a future refuses it, and its caller would wait for ever
-            job.future.set_exception(RuntimeError("a transaction raised StopIteration"))
-        elif job.error is not None:
-            job.future.set_exception(job.error)
-        else:
-            job.future.set_result(job.result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 
 from multiagent_bridge.adapters.sqlite.queries import named
 from multiagent_bridge.adapters.sqlite.statements import Statements
@@ -11,6 +12,9 @@ from multiagent_bridge.model.messages import Delivery, Message
 
 _SQL = named("messages")
 _END = 2**63 - 1
+_columns = attrgetter(
+    "conversation_id", "id", "sender", "action_type", "body", "size", "at", "reply_to", "idempotency_key", "digest"
+)
 
 
 class Messages:
@@ -20,29 +24,16 @@ class Messages:
         self._run = run
 
     async def add(self, message: Message, recipients: Sequence[str]) -> None:
-        m = message
-        values = {
-            "conversation_id": m.conversation_id,
-            "id": m.id,
-            "sender": m.sender,
-            "action_type": m.action_type,
-            "body": m.body,
-            "size": m.size,
-            "at": m.at,
-            "reply_to": m.reply_to,
-            "idempotency_key": m.idempotency_key,
-            "digest": m.digest,
-        }
-        self._run.do(_SQL["add"], values)
+        self._run.do(_SQL["add"], _columns(message))
         heard = list(dict.fromkeys(recipients))
+        mine = message.conversation_id
         if len(heard) == 1:
-            place = {"conversation_id": m.conversation_id, "recipient": heard[0]}
-            self._run.do(_SQL["deliver_one"], {**place, "id": m.id})
-            self._run.do(_SQL["count_delivered_one"], place)
+            self._run.do(_SQL["deliver_one"], (mine, heard[0], message.id))
+            self._run.do(_SQL["count_delivered_one"], (mine, heard[0]))
         elif heard:
-            places = {"conversation_id": m.conversation_id, "recipients": json.dumps(heard)}
-            self._run.do(_SQL["deliver"], {**places, "id": m.id})
-            self._run.do(_SQL["count_delivered"], places)
+            listed = json.dumps(heard)
+            self._run.do(_SQL["deliver"], (mine, message.id, listed))
+            self._run.do(_SQL["count_delivered"], (mine, listed))
 
     async def by_key(self, conversation_id: str, sender: str, idempotency_key: str) -> Message | None:
         values = {"conversation_id": conversation_id, "sender": sender, "idempotency_key": idempotency_key}

@@ -107,6 +107,8 @@ def _connect(files: DatabaseFiles, busy_ms: int) -> apsw.Connection:
     except apsw.Error as error:
         raise translated(error) from error
     connection.set_busy_timeout(busy_ms)
+    # without it this build (STAT4) compiles a statement again whenever a parameter in its WHERE has changed
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     if connection.readonly("main"):
         abandon(connection)
         raise Unavailable(

@@ -1,4 +1,7 @@
-"""Named queries: one .sql file a noun, each query after a line `-- name: NAME`."""
+"""Named queries: one .sql file a noun, each query after a line `-- name: NAME`.
+
+Values are given by name, or, where a send passes, as a tuple in the order in which the query first names them.
+"""
 
 from __future__ import annotations
 

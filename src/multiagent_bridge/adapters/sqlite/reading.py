@@ -71,7 +71,7 @@ class ReadLane(Lane):
 def _run(job: Job, connection: apsw.Connection, cursor: apsw.Cursor) -> None:
     if job.work is None:
         return
-    run = Statements(connection, cursor, reading=True)
+    run = Statements(connection, cursor, None)
     try:
         job.result = drive(job.work, SqliteTx(run))
         if run.failure is not None:

@@ -34,15 +34,14 @@ class Sessions:
         self._run.do(_SQL["add"], values)
 
     async def get(self, conversation_id: str, session_id: str) -> Session | None:
-        row = self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": session_id})
+        row = self._run.row(_SQL["get"], (conversation_id, session_id))
         return _session(row) if row else None
 
     async def of(self, conversation_id: str) -> Sequence[Session]:
-        return [_session(row) for row in self._run.rows(_SQL["of"], {"conversation_id": conversation_id})]
+        return [_session(row) for row in self._run.rows(_SQL["of"], (conversation_id,))]
 
     async def heartbeat(self, conversation_id: str, session_id: str, at: int) -> None:
-        values = {"conversation_id": conversation_id, "id": session_id, "at": at}
-        self._run.change_one(_SQL["heartbeat"], values, "session")
+        self._run.change_one(_SQL["heartbeat"], (at, conversation_id, session_id), "session")
 
     async def report(self, conversation_id: str, session_id: str, status: str, sealed_note: bytes) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "status": status, "sealed_note": sealed_note}

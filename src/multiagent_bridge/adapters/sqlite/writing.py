@@ -9,6 +9,7 @@ from __future__ import annotations
 import apsw
 
 from multiagent_bridge.adapters.driving import drive
+from multiagent_bridge.adapters.sqlite.chain import Chain
 from multiagent_bridge.adapters.sqlite.failures import translated
 from multiagent_bridge.adapters.sqlite.files import DatabaseFiles, FileLock, Identity
 from multiagent_bridge.adapters.sqlite.lanes import Job, Lane, failed
@@ -20,7 +21,14 @@ from multiagent_bridge.errors import BridgeError, Unavailable
 FOLD_PAGES = 1000
 """Pages of the log after which it is folded into the database, between batches and under the file lock."""
 
+WARY = 64
+"""Batches with a savepoint for each transaction after one had to be run twice: a savepoint costs less than that."""
+
 _KEEPS_CONNECTION = (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.NoMemError, apsw.ConstraintError)
+
+
+class _Undone(Exception):
+    """A transaction failed that could not be undone without those before it."""
 
 
 class WriteLane(Lane):
@@ -41,6 +49,8 @@ class WriteLane(Lane):
         self._log: Identity | None = None
         self._version: int | None = None
         self._suspect = False
+        self._chain = Chain()
+        self._wary = 0
         self._log_pages = 0
         self._fold_at = FOLD_PAGES
         self.opened = 0
@@ -125,35 +135,57 @@ class WriteLane(Lane):
 
     def _commit(self, jobs: list[Job]) -> None:
         connection, cursor = self._current()
-        served, kept = 0, False
         try:
-            while served < len(jobs):
-                job = jobs[served]
-                if not connection.in_transaction:
-                    cursor.execute("BEGIN IMMEDIATE")
-                if job.begin():
-                    kept = self._run(job, connection, cursor, after=kept) or kept
-                served += 1
-                # who came meanwhile is committed with them
-                self._drain(jobs)
+            try:
+                self._run(jobs, connection, cursor, apart=self._wary > 0)
+                self._wary = max(0, self._wary - 1)
+            except _Undone:
+                # one that failed took those before it along: all again, each so that it can be undone by itself
+                self._wary = WARY
+                self._rolled_back(cursor)
+                self._run(jobs, connection, cursor, apart=True)
             if connection.in_transaction:
+                self._chain.store(cursor)
                 cursor.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 cursor.execute("ROLLBACK")
             raise
+        finally:
+            self._chain.forget()
 
-    def _run(self, job: Job, connection: apsw.Connection, cursor: apsw.Cursor, *, after: bool) -> bool:
+    def _run(self, jobs: list[Job], connection: apsw.Connection, cursor: apsw.Cursor, *, apart: bool) -> None:
+        """Run the transactions of a batch up to its COMMIT. `apart`: each in a savepoint.
+
+        Raises _Undone when a transaction without one failed after it had written, and what SQLite says when it rolled back
+        what was to be committed.
+        """
+        served, kept = 0, False
+        while served < len(jobs):
+            job = jobs[served]
+            if not connection.in_transaction:
+                cursor.execute("BEGIN IMMEDIATE")
+            if job.begin():
+                kept = self._run_one(job, connection, cursor, after=kept, apart=apart) or kept
+            served += 1
+            # who came meanwhile is committed with them
+            self._drain(jobs)
+
+    def _run_one(self, job: Job, connection: apsw.Connection, cursor: apsw.Cursor, *, after: bool, apart: bool) -> bool:
         """One transaction of a batch. Returns whether it is to be committed; `after`: one before it is.
 
-        The first needs no savepoint: when it fails, nothing else is undone with it. Raises only when SQLite rolled back
-        what was to be committed.
+        The first needs no savepoint: when it fails, nothing else is undone with it.
         """
         if job.work is None:
             return False
-        run = Statements(connection, cursor)
-        if after:
+        job.error, job.result = None, None
+        apart = apart and after
+        if apart:
+            # what waits belongs to those before it
+            self._chain.store(cursor)
             cursor.execute("SAVEPOINT one")
+        before, place = connection.total_changes(), self._chain.place()
+        run = Statements(connection, cursor, self._chain)
         try:
             job.result = drive(job.work, SqliteTx(run))
             if run.failure is not None:
@@ -162,20 +194,30 @@ class WriteLane(Lane):
             job.error = error
             cause = run.failure and run.failure.__cause__
             self._suspect = self._suspect or (cause is not None and not isinstance(cause, _KEEPS_CONNECTION))
-            if not after:
-                if connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-            elif connection.in_transaction:
+            if not connection.in_transaction:
+                self._chain.forget()
+                if after:
+                    # disk full, I/O error: the transactions before this one are undone too
+                    raise run.failure or _lost(error) from error
+            elif not after:
+                self._rolled_back(cursor)
+            elif apart:
                 cursor.execute("ROLLBACK TO one; RELEASE one")
+                self._chain.back_to(place)
+            elif connection.total_changes() == before:
+                self._chain.back_to(place)
             else:
-                # disk full, I/O error: the transactions before this one are undone too
-                raise run.failure or _lost(error) from error
+                raise _Undone from error
             return False
         finally:
             run.live = False
-        if after:
+        if apart:
             cursor.execute("RELEASE one")
         return True
+
+    def _rolled_back(self, cursor: apsw.Cursor) -> None:
+        cursor.execute("ROLLBACK")
+        self._chain.forget()
 
     def _current(self) -> tuple[apsw.Connection, apsw.Cursor]:
         """The connection, if its files still are what they were. Raises Unavailable."""
