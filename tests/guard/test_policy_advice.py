@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiagent_bridge.adapters import shell_advice
 from multiagent_bridge.adapters.policies import read_policy
-from multiagent_bridge.adapters.shell_advice import UNREAD, ShellReader, advise
+from multiagent_bridge.adapters.shell_advice import UNREAD, ShellReader, advise, tamed
 from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.guard.policy import built_in
 from tests.guard.judged_lines import judged
@@ -115,3 +118,13 @@ def test_without_the_grammar_no_line_of_yolo_is_judged(monkeypatch: pytest.Monke
 def test_any_text_gets_an_answer_from_both(text: str) -> None:
     assert isinstance(READER.unreadable(text), str)
     assert all(sentence and sentence[0].islower() for sentence in advise(text))
+
+
+def test_characters_beyond_latin_1_do_not_crash_the_reader() -> None:
+    """As they did, in a process of its own: an agent's line must not end the hub."""
+    line = "\u5de7Z\U00028d60g\u062e\x0f\ub6b1\U000f7b19\u3997\x15\U000aa7a1\ua693{\U000f5eae~\u5ed0#\U000504e2{l"
+    code = "import sys; from multiagent_bridge.adapters.shell_advice import ShellReader, advise; line = sys.argv[1]\n"
+    code += "for _ in range(3000): advise(line)\nprint(ShellReader().unreadable('echo ' + line) is not None)"
+    done = subprocess.run([sys.executable, "-c", code, line], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout) == (0, "True\n")
+    assert tamed("echo \u4f60\u597d caf\u00e9") == "echo \xff\xff caf\u00e9"
