@@ -1,28 +1,44 @@
 """Bells: one in memory, one that also rings in other processes of the same state directory.
 
-Every process has one Unix datagram socket in the bells folder, under a hidden name while it listens to nothing; a ring is the
-topic sent to each of the others, after the commit (notes/engine section 9: p50 0.4 ms, no idle CPU). Whoever misses a ring
-looks after at most a second.
+A ring is sent, after the commit, to the socket of each process that listens to its topic, and to no other: a hundred watchers are
+not woken for one (notes/engine section 9: p50 0.4 ms, no idle CPU). Whoever misses a ring all the same, because the ringer was
+killed, looks after at most a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 import secrets
 import socket
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from multiagent_bridge.adapters.bell_names import Names, shortened
 from multiagent_bridge.errors import Unavailable
 
 BACKSTOP_SECONDS = 1.0
-TOPIC_BYTES = 512
-PATH_BYTES = 100
-"""Longest socket path used as it is; macOS takes 104 bytes, Linux 108."""
+DIGEST_BYTES = 8
+ANYTHING = bytes(DIGEST_BYTES)
+"""The digest that stands for every topic, where a list of them would be too long."""
+
+MOST_DIGESTS = 64
+"""Topics named in one datagram."""
+
+DRAINED = 256
+"""Datagrams read before the loop turns: a flood keeps nobody else waiting."""
+
+FIRST_RETRY, LONGEST_RETRY = 0.002, 0.064
+"""Seconds between two tries on a process that cannot take a ring now (Linux lets ten wait, and 278 of one sender)."""
+
+CLOSING_SECONDS = 0.2
+"""How long one that closes goes on trying."""
 
 
 class RungEar:
@@ -67,9 +83,19 @@ class MemoryBell:
     def listening(self) -> bool:
         return bool(self._ears)
 
-    def ring_all(self) -> None:
-        for topic in tuple(self._ears):
-            self.ring(topic)
+    def ring_here(self) -> None:
+        """Everyone who listens in this process looks."""
+        for ears in tuple(self._ears.values()):
+            for ear in tuple(ears):
+                ear.ring()
+
+
+@dataclass(slots=True)
+class Unheard:
+    """Rings that a living process could not take yet."""
+
+    digests: set[bytes]
+    until: float
 
 
 class DatagramBell(MemoryBell):
@@ -82,48 +108,46 @@ class DatagramBell(MemoryBell):
         super().__init__()
         self._folder = folder
         self._changed = changed
-        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._shown = False
+        self._names = Names(folder, f"{os.getpid()}-{secrets.token_hex(4)}")
+        self._topics: dict[bytes, str] = {}
         self._unsent: dict[str, None] = {}
+        self._unheard: dict[str, Unheard] = {}
+        self._retry_after = FIRST_RETRY
         self._socket: socket.socket | None = None
-        self._directory = -1
         self._backstop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises Unavailable when the folder is a link, a file, or cannot hold a socket."""
+        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ear.setblocking(False)
         try:
-            self._open()
+            self._names.open(ear)
         except OSError as error:
+            ear.close()
+            self._names.close()
             reason = (error.strerror or str(error)).lower()
             raise Unavailable(
                 f"the bells of the state directory cannot be used: {reason}", f"look at {self._folder}, then remove it"
             ) from error
-
-    def _open(self) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind(self._address("." + self._name))
-        (self._folder / ("." + self._name)).chmod(0o600)
-        asyncio.get_running_loop().add_reader(self._socket, self._heard)
-        for name in os.listdir(self._directory):
-            # finds and removes what killed processes left
-            self._send(name, b"")
+        self._socket = ear
+        asyncio.get_running_loop().add_reader(ear, self._heard)
 
     async def close(self) -> None:
         if self._backstop is not None:
             self._backstop.cancel()
             with suppress(asyncio.CancelledError):
                 await self._backstop
-        if self._socket is not None:
-            self._send_all()
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
-            for name in (self._name, "." + self._name):
-                (self._folder / name).unlink(missing_ok=True)
-            os.close(self._directory)
+        if self._socket is None:
+            return
+        self._send_all()
+        end = time.monotonic() + CLOSING_SECONDS
+        while self._unheard and time.monotonic() < end:
+            await asyncio.sleep(FIRST_RETRY)
+            self._try_again()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+        self._names.close()
 
     def ring(self, topic: str) -> None:
         super().ring(topic)
@@ -134,59 +158,88 @@ class DatagramBell(MemoryBell):
             asyncio.get_running_loop().call_soon(self._send_all)
         self._unsent[topic] = None
 
+    @asynccontextmanager
+    async def listen(self, topic: str) -> AsyncIterator[RungEar]:
+        async with super().listen(topic) as ear:
+            if self._socket is not None:
+                key = digest(topic)
+                self._topics[key] = topic
+                self._names.show(shortened(key))
+                if self._backstop is None or self._backstop.done():
+                    self._backstop = asyncio.create_task(self._watch())
+            yield ear
+
+    async def _watch(self) -> None:
+        while self.listening or self._names.shown:
+            await asyncio.sleep(BACKSTOP_SECONDS)
+            if self.listening and await self._changed():
+                self.ring_here()
+            self._topics = {key: topic for key, topic in self._topics.items() if topic in self._ears}
+            self._names.keep({shortened(key) for key in self._topics})
+
     def _send_all(self) -> None:
         topics, self._unsent = self._unsent, {}
         if not topics or self._socket is None:
             return
         # the sockets of this folder only shorten the wait: a folder gone or full costs a second, never a message
         with suppress(OSError):
-            for name in os.listdir(self._directory):
-                if name != self._name and not name.startswith("."):
-                    for topic in topics:
-                        self._send(name, topic.encode()[:TOPIC_BYTES])
+            for name, digests in self._names.listeners([digest(topic) for topic in topics]).items():
+                waiting = self._unheard.get(name)
+                if waiting is not None:
+                    waiting.digests |= digests
+                elif not self._sent(name, digests):
+                    self._later(name, digests)
+            self._names.sweep()
 
-    @asynccontextmanager
-    async def listen(self, topic: str) -> AsyncIterator[RungEar]:
-        async with super().listen(topic) as ear:
-            self._show(True)
-            if self._backstop is None or self._backstop.done():
-                self._backstop = asyncio.create_task(self._watch())
-            yield ear
+    def _sent(self, name: str, digests: set[bytes]) -> bool:
+        """False when its process lives and cannot take a ring now."""
+        assert self._socket is not None
+        content = b"".join(digests) if len(digests) <= MOST_DIGESTS else ANYTHING
+        try:
+            self._socket.sendto(content, self._names.address(name))
+        except OSError as error:
+            if error.errno == errno.ECONNREFUSED:
+                self._names.bury(name)
+            return error.errno not in (errno.EAGAIN, errno.ENOBUFS)
+        return True
 
-    async def _watch(self) -> None:
-        while self.listening:
-            await asyncio.sleep(BACKSTOP_SECONDS)
-            if await self._changed():
-                self.ring_all()
-        self._show(False)
+    def _later(self, name: str, digests: set[bytes]) -> None:
+        if not self._unheard:
+            self._retry_after = FIRST_RETRY
+            asyncio.get_running_loop().call_later(FIRST_RETRY, self._retry)
+        self._unheard[name] = Unheard(digests, time.monotonic() + BACKSTOP_SECONDS)
 
-    def _show(self, shown: bool) -> None:
-        """Take the visible name while somebody listens here, so that nobody is rung at for nothing."""
-        if shown == self._shown:
-            return
-        self._shown = shown
-        old, new = ("." + self._name, self._name) if shown else (self._name, "." + self._name)
-        with suppress(OSError):
-            os.rename(old, new, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+    def _retry(self) -> None:
+        self._try_again()
+        if self._unheard:
+            self._retry_after = min(2 * self._retry_after, LONGEST_RETRY)
+            asyncio.get_running_loop().call_later(self._retry_after, self._retry)
+
+    def _try_again(self) -> None:
+        """Send what could not be taken; one that takes nothing for a second is stopped, and looks when it goes on."""
+        if self._socket is None:
+            self._unheard.clear()
+        now = time.monotonic()
+        for name, waiting in list(self._unheard.items()):
+            if self._sent(name, waiting.digests) or now >= waiting.until:
+                del self._unheard[name]
 
     def _heard(self) -> None:
         assert self._socket is not None
-        with suppress(BlockingIOError):
-            while True:
-                super().ring(self._socket.recv(TOPIC_BYTES).decode("utf-8", "replace"))
+        with suppress(OSError):
+            for _ in range(DRAINED):
+                self._rung(self._socket.recv(MOST_DIGESTS * DIGEST_BYTES))
 
-    def _send(self, name: str, topic: bytes) -> None:
-        assert self._socket is not None
-        try:
-            self._socket.sendto(topic, self._address(name))
-        except OSError as error:
-            if error.errno == errno.ECONNREFUSED:
-                # its process is gone; a living one never reuses a name
-                with suppress(OSError):
-                    os.unlink(name, dir_fd=self._directory)
+    def _rung(self, content: bytes) -> None:
+        """What others send is at most a reason to look."""
+        for start in range(0, len(content), DIGEST_BYTES):
+            key = content[start : start + DIGEST_BYTES]
+            if key == ANYTHING:
+                self.ring_here()
+            elif key in self._topics:
+                super().ring(self._topics[key])
 
-    def _address(self, name: str) -> str:
-        whole = str(self._folder / name)
-        if len(os.fsencode(whole)) <= PATH_BYTES:
-            return whole
-        return f"/proc/self/fd/{self._directory}/{name}"
+
+def digest(topic: str) -> bytes:
+    """What names a topic in the folder and in a datagram: of one length, whatever the topic is."""
+    return hashlib.blake2s(topic.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
