@@ -112,7 +112,7 @@ async def test_who_was_never_seen_is_not_silent(anyio_backend: str) -> None:
     world = memory_hub(PLENTY)
     made = await world.hub.conversations.create(agent("x"), "backend", "frontend")
     team = Team(world, made.conversation.id, {"a": agent("x")})
-    await team.assign("b")
+    await team.send("a", "are you there", to="b")
     assert await team.watch(1200, "a") == []
 
 
@@ -253,6 +253,7 @@ async def test_an_hour_of_mixed_load_raises_no_false_alarm_and_finds_each_dead_w
                 await _acted(team, session, caller, chance, died, second)
         if second % CHECK == 0:
             for alert in (await world.hub.watchdog.check(OWNER)).alerts:
+                assert (alert.conversation_id, alert.session_id) in died, alert
                 if alert.kind == "silent":
                     found.setdefault((alert.conversation_id, alert.session_id), second)
     assert set(found) <= set(died)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from multiagent_bridge.adapters.memory.store import MemoryStore
-from multiagent_bridge.errors import Unavailable
+from multiagent_bridge.errors import Conflict, Unavailable
+from multiagent_bridge.model.callers import NO_CREDENTIALS
+from multiagent_bridge.model.tasks import HELD
 from multiagent_bridge.ports import Store
 from multiagent_bridge.testing.clock import FakeClock
-from multiagent_bridge.testing.hubs import memory_hub
+from multiagent_bridge.testing.hubs import OWNER, agent, memory_hub
 
-from .teams import CHECK, PLENTY, THRESHOLD, beside, gathered, told
+from .teams import CHECK, PLENTY, THRESHOLD, Team, beside, gathered, told
 
 pytestmark = pytest.mark.anyio
 
@@ -160,3 +163,66 @@ async def test_a_store_that_could_not_be_used_is_nobody_s_silence(anyio_backend:
     await team.beat("a", "b", "c")
     assert await team.watch(240, "a", "c") == []
     assert told(await team.watch(120, "a", "c")) == [("silent", "b")]
+
+
+async def test_an_hour_in_which_nobody_dies_raises_no_alert_and_moves_no_task(anyio_backend: str) -> None:
+    """Busy and waiting workers, tasks that wait for others, sessions that come late, clocks that are set, two watchdogs."""
+    chance, world = random.Random(11), memory_hub(PLENTY)
+    teams, late = [await _hired(chance, world) for _ in range(4)], {}
+    for team in teams:
+        late[team.id] = {"d": chance.randrange(20, 280), "e": chance.randrange(20, 280)}
+    other, acted = beside(world), 0
+    for second in range(0, 3600, 10):
+        world.clock.advance(10)
+        if second in (900, 1810, 2750):
+            world.clock.jump(chance.choice((3600, -3600, 45, -45)))
+        for team in teams:
+            for session in [one for one, at in late[team.id].items() if at <= second and one not in team.workers]:
+                code = await world.hub.conversations.invite(OWNER, team.id, session)
+                team.workers[session] = agent(f"{team.id} {session}")
+                await world.hub.conversations.join(team.workers[session], NO_CREDENTIALS, code)
+            for session in team.workers:
+                if chance.random() < 0.2 or second % 240 == 0:
+                    await _worked(team, session, chance)
+                    acted += 1
+        if second % CHECK == 0:
+            assert await teams[0].check() == []
+            assert await teams[0].check(other) == []
+    assert acted > 1000
+    entries = await world.hub.journal.entries(0, 1_000_000)
+    taken = {entry.action for entry in entries}
+    assert {"task.complete", "watchdog.grace", "conversation.join"} <= taken
+    assert not {"silence.warn", "silence.reassign", "task.reassign"} & taken
+
+
+async def _hired(chance: random.Random, world: Any) -> Team:
+    """A team whose workers d and e have yet to come, and already have a task each."""
+    boss = agent(f"boss {chance.random()}")
+    made = await world.hub.conversations.create(boss, "orchestrator", "backend", ["tests", "docs", "review"])
+    team = Team(world, made.conversation.id, {"a": boss})
+    for session in "bc":
+        team.workers[session] = agent(f"{team.id} {session}")
+        await world.hub.conversations.join(team.workers[session], NO_CREDENTIALS, made.invites["abcde".index(session)])
+    for session in "de":
+        await team.assign(session)
+    return team
+
+
+async def _worked(team: Team, session: str, chance: random.Random) -> None:
+    """One thing that a living agent does: look, say how it stands, hand out work, or go on with its own."""
+    dice = chance.random()
+    await team.mail(session)
+    if session == "a":
+        made = await team.world.store.read(lambda tx: tx.tasks.list(team.id, 5))
+        if dice < 0.4 and len(made) < 5:
+            needed = [chance.choice(made).id] if made and dice < 0.2 else []
+            await team.assign(chance.choice("bcde"), depends_on=needed)
+        return
+    held = await team.world.store.read(lambda tx: tx.tasks.held(team.id, session))
+    for task in held:
+        try:
+            await team.update(session, task.id, "complete" if task.state in HELD else "accept")
+        except Conflict:
+            # it waits for another
+            continue
+    await team.status(session, "working" if held or dice < 0.5 else "waiting")

@@ -63,6 +63,18 @@ def quiet_since(quiet: Quiet, now: int, since: int, seen: int) -> int:
     return min(max(began, since), now)
 
 
+def waited_since(given: int, now: int, since: int, seen: int) -> int:
+    """The instant from which a session that was never seen is waited for, since it was `given` a task; as `quiet_since`."""
+    return min(max(given if given <= now else seen, since), now)
+
+
+def absence(session: Session) -> str:
+    """Why its tasks go to others, after its name."""
+    if session.revoked:
+        return "was revoked"
+    return "was never seen" if session.last_heartbeat is None else "has fallen silent"
+
+
 def drifted(drift: int) -> bool:
     """Whether a wall clock went further than a steady one by more than slewing explains."""
     return abs(drift) >= STEP

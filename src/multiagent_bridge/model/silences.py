@@ -13,7 +13,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {"warned": ("escalated",), "escalated": (
 """From each state of a silence to those that may follow. A silence ends by being removed."""
 
 KINDS = ("silent", "escalated", "recovered", "reassigned")
-"""What an alert may be about. `reassigned`: tasks of a silence that was reported before were given to somebody."""
+"""What an alert may be about. `reassigned`: tasks of a silence reported before, or of a session that was revoked or never seen,
+were given to somebody.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multiagent_bridge.guard.liveness import successor
+from multiagent_bridge.guard.liveness import absence, successor
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Moved, Orphan
 from multiagent_bridge.model.tasks import Task
@@ -28,14 +28,19 @@ class Handovers:
 
     async def of(self, this: Round, silent: Session) -> Handover:
         """Take every unfinished task from `silent`, the urgent first; what nobody can take is an orphan."""
+        return await self.of_left(this, silent, await this.tx.tasks.held(silent.conversation_id, silent.id))
+
+    async def of_left(self, this: Round, silent: Session, tasks: Sequence[Task]) -> Handover:
+        """The same for some of its tasks. What nobody can take stays with one that was never seen: it may still come."""
         done = Handover()
         room = await this.room(silent.conversation_id)
         if room is None:
             return done
-        tasks = await this.tx.tasks.held(silent.conversation_id, silent.id)
         for task in sorted(tasks, key=lambda task: (task.priority, task.created_at)):
             to = _successor(this, room, silent.role, task)
-            after = await self._given(this, room, task, to, silent.id)
+            if to is None and not silent.revoked and silent.last_heartbeat is None:
+                continue
+            after = await self._given(this, room, task, to, silent)
             if after is None:
                 continue
             if to is None:
@@ -51,11 +56,12 @@ class Handovers:
                 # somebody accepted it, or ended it
                 await this.tx.silences.adopt(orphan)
                 continue
-            role = next((s.role for s in room.sessions if s.id == orphan.session_id), "")
-            to = _successor(this, room, role, task)
+            gone = Session(orphan.conversation_id, orphan.session_id, "")
+            left = next((s for s in room.sessions if s.id == orphan.session_id), gone)
+            to = _successor(this, room, left.role, task)
             if to is None or not await this.tx.silences.adopt(orphan):
                 continue
-            after = await self._given(this, room, task, to, orphan.session_id)
+            after = await self._given(this, room, task, to, left)
             if after is not None:
                 _note(found.setdefault((orphan.conversation_id, orphan.session_id), Handover()), after)
         return found
@@ -69,11 +75,11 @@ class Handovers:
                 found.append((orphan, room, await this.tx.tasks.get(orphan.conversation_id, orphan.task_id)))
         return sorted(found, key=lambda one: one[2].priority if one[2] else "")
 
-    async def _given(self, this: Round, room: Room, task: Task, to: Session | None, silent: str) -> Task | None:
+    async def _given(self, this: Round, room: Room, task: Task, to: Session | None, left: Session) -> Task | None:
         mine = room.conversation.id
-        why = f"session {silent} has fallen silent"
+        why = f"session {left.id} {absence(left)}"
         after = await self._tasks.hand_over(
-            this.tx, this.ticket((mine, silent)), this.now, room.conversation, task, to, why
+            this.tx, this.ticket((mine, left.id)), this.now, room.conversation, task, to, why
         )
         if after is not None:
             this.topics.add(tasks_topic(mine))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from multiagent_bridge.guard.liveness import Rules, candidates
@@ -10,11 +10,15 @@ from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Alert, Silence
+from multiagent_bridge.model.tasks import HELD, Task
 from multiagent_bridge.ports import Tx
 from multiagent_bridge.services.gate import Ticket
 
 Seat = tuple[str, str]
 """Conversation and session."""
+
+Ahead = Mapping[tuple[str, str], tuple[object, int]]
+"""What was dated in the future at the last check, by conversation and session or task, and when it was first seen so."""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,19 @@ class Round:
 
     def ticket(self, seat: Seat = ("", "")) -> Ticket:
         return Ticket(self.caller, "watchdog.check", self.started, *seat)
+
+    def seen(self, place: tuple[str, str], stamp: object, before: Ahead) -> int:
+        """When what stands there from the future was first seen to stand there; asked again at the next check."""
+        was, first = before.get(place, (None, 0))
+        self.ahead[place] = stamp, (first if was == stamp else self.steady)
+        return self.now - (self.steady - self.ahead[place][1])
+
+    async def duty_since(self, task: Task) -> int | None:
+        """Since when its assignee could work on it; None while it waits for another task."""
+        needed = [await self.tx.tasks.get(task.conversation_id, other) for other in task.depends_on]
+        if task.state not in HELD and not all(other is not None and other.state == "complete" for other in needed):
+            return None
+        return max([task.updated_at, *(other.updated_at for other in needed if other is not None)])
 
     async def room(self, conversation_id: str) -> Room | None:
         """The conversation, None once it has expired. To be asked for when everybody silent is known."""

@@ -16,6 +16,7 @@ from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.tasks import HELD, OPEN, STEPS, Task
 from multiagent_bridge.ports import Bell, Ids, Keys, Tx
+from multiagent_bridge.services.dependents import Dependents, states
 from multiagent_bridge.services.gate import Gate, Standing
 from multiagent_bridge.services.journal import Journal, Request
 from multiagent_bridge.services.notices import Notices
@@ -101,6 +102,7 @@ class Tasks:
         self._gate = gate
         self._journal = journal
         self._notices = notices
+        self._dependents = Dependents(notices)
         self._bell = bell
         self._ids = ids
         self._keys = keys
@@ -196,10 +198,9 @@ class Tasks:
             task = await me.tx.tasks.get(mine, asked.task_id)
             if task is None:
                 raise NotFound("no such task", "list_tasks shows them")
-            states = await self._states(me.tx, task)
             holder = next((s for s in me.sessions if s.id == task.assignee), None)
             lapsed = holder is None or me.now >= task.alive_until(holder.last_heartbeat)
-            guard.allowed(task, asked, me.session.id, lapsed, guard.ready(task, states))
+            guard.allowed(task, asked, me.session.id, lapsed, guard.ready(task, await states(me.tx, task)))
             if asked.action == "accept" and task.state in HELD and task.assignee == me.session.id:
                 # a worker that starts again finds what it had
                 return mine, (), Updated(await self._renewed(me, task))
@@ -212,6 +213,8 @@ class Tasks:
             if asked.action != "progress":
                 line = f"task {task.id} is {after.state} (session {me.session.id})"
                 await self._notices.post(me.tx, me.ticket, me.now, me.conversation, line, readers)
+            if after.state not in OPEN:
+                readers = [*readers, *await self._dependents.told(me, after)]
             return mine, readers, Updated(after)
 
         mine, readers, done = await self._gate.enter(caller, given, "task.update", self._limits.writes, updated)
@@ -230,9 +233,8 @@ class Tasks:
 
         async def listed(me: Standing) -> Sequence[Shown]:
             found = await me.tx.tasks.list(me.conversation.id, self._limits.tasks_page)
-            states = {task.id: task.state for task in found}
             shown = [
-                self._opened(me.conversation, task, guard.ready(task, states | await self._states(me.tx, task)))
+                self._opened(me.conversation, task, guard.ready(task, await states(me.tx, task)))
                 for task in found
                 if wanted in (None, task.state) and (not own or task.assignee == me.session.id)
             ]
@@ -292,15 +294,6 @@ class Tasks:
         )
         return self._sealed(me.conversation, replace(shown, task=after, notes=notes[-NOTES:], result=result))
 
-    async def _states(self, tx: Tx, task: Task) -> dict[str, str]:
-        """The state of each task that this one depends on."""
-        found = {}
-        for needed in task.depends_on:
-            other = await tx.tasks.get(task.conversation_id, needed)
-            if other is not None:
-                found[needed] = other.state
-        return found
-
     def _sealed(self, conversation: Conversation, shown: Shown) -> Task:
         body = json.dumps(
             {"title": shown.title, "description": shown.description, "notes": shown.notes, "result": shown.result}
@@ -314,5 +307,5 @@ class Tasks:
 
     def _ring(self, conversation_id: str, readers: Sequence[str]) -> None:
         self._bell.ring(tasks_topic(conversation_id))
-        for reader in readers:
+        for reader in dict.fromkeys(readers):
             self._bell.ring(inbox(conversation_id, reader))

@@ -11,14 +11,14 @@ from multiagent_bridge.guard.liveness import Rules
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Alert, Quiet, Silence, Watch
-from multiagent_bridge.model.tasks import HELD
 from multiagent_bridge.ports import Bell, Clock, Tx
 from multiagent_bridge.services.alarms import Alarms
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.handovers import Handovers
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.notices import Notices
-from multiagent_bridge.services.rounds import Round, Seat, seat
+from multiagent_bridge.services.rounds import Ahead, Round, Seat, seat
+from multiagent_bridge.services.stranded import Stranded
 from multiagent_bridge.services.tasks import Tasks
 from multiagent_bridge.services.vigil import Vigil
 
@@ -46,10 +46,13 @@ class Watchdog:
         self._vigil = Vigil(journal, clock)
         self._handovers = Handovers(tasks)
         self._alarms = Alarms(journal, notices)
-        self._ahead: Mapping[Seat, tuple[object, int]] = {}
+        self._stranded = Stranded(journal, notices, self._handovers)
+        self._ahead: Ahead = {}
 
     async def check(self, caller: Caller, rules: Rules = RULES) -> Checked:
         """Look at every session once: warn, escalate, report who is back, and move the tasks of the silent.
+
+        Those of the revoked move too, and those of a session that was not seen for a threshold since it got them.
 
         All of it is decided in the transaction that writes it down, so that of several watchdogs one acts. Nobody is judged by
         a stretch in which a clock was set, the machine started or slept, or the store could not be used: then each session gets
@@ -65,7 +68,8 @@ class Watchdog:
                 self._vigil.missed()
                 raise
             self._vigil.done(this, watch)
-            self._ahead = this.ahead
+            # a round that was cut short has not looked at everything that lies ahead
+            self._ahead = {**self._ahead, **this.ahead} if this.more else this.ahead
             alerts += this.alerts
             for topic in sorted(this.topics):
                 self._bell.ring(topic)
@@ -83,7 +87,9 @@ class Watchdog:
             await self._alarms.raised(this, "recovered", silence, session)
         for place, handover in (await self._handovers.of_orphans(this)).items():
             left = await tx.sessions.get(*place)
-            if left is not None:
+            if left is not None and left.revoked:
+                await self._stranded.told(this, left, handover)
+            elif left is not None:
                 over = Silence(*place, "warned", left.last_heartbeat or 0, now, now)
                 await self._alarms.raised(this, "reassigned", this.silent.get(place, over), left, handover)
         # the new ones are told of in the transaction that adds them; of the others as many as there is room for
@@ -94,6 +100,8 @@ class Watchdog:
                 break
             if one is not None and one.session.last_heartbeat == silence.heartbeat:
                 await self._told(this, one, silence, new=place not in known)
+        if not this.more:
+            await self._stranded.moved(this, self._ahead)
         return this, watch
 
     async def _ended(self, this: Round, quiet: Mapping[Seat, Quiet]) -> Sequence[tuple[Silence, Session]]:
@@ -149,21 +157,15 @@ class Watchdog:
         """The same, of the tasks only those it could work on: one that waits for another task is no duty yet."""
         if not one.tasks or one.session.status not in guard.WAITING:
             return one
-        since = []
-        for task in await this.tx.tasks.held(*seat(one.session)):
-            needed = [await this.tx.tasks.get(task.conversation_id, other) for other in task.depends_on]
-            if task.state in HELD or all(other is not None and other.state == "complete" for other in needed):
-                since.append(max([task.updated_at, *(other.updated_at for other in needed if other is not None)]))
+        duties = [await this.duty_since(task) for task in await this.tx.tasks.held(*seat(one.session))]
+        since = [at for at in duties if at is not None]
         return replace(one, tasks=len(since), tasks_since=min(since, default=None))
 
     def _seen(self, this: Round, place: Seat, one: Quiet) -> int:
         """When what stands there from the future was first seen to stand there."""
         if not guard.ahead(one, this.now):
             return this.now
-        instants = (one.session.last_heartbeat, one.unread_since, one.tasks_since)
-        before, first = self._ahead.get(place, (None, 0))
-        this.ahead[place] = instants, (first if before == instants else this.steady)
-        return this.now - (this.steady - this.ahead[place][1])
+        return this.seen(place, (one.session.last_heartbeat, one.unread_since, one.tasks_since), self._ahead)
 
     async def _told(self, this: Round, one: Quiet, silence: Silence, new: bool) -> None:
         """Take what the silent one holds, and say what there is to say of it."""

@@ -122,6 +122,18 @@ async def the_unfinished_tasks_of_a_session_are_found(store: Store) -> None:
     agree([t.id for t in found], ["task_0", "task_3"], "its unfinished tasks, oldest first")
 
 
+async def the_tasks_of_a_revoked_session_stay_with_it(store: Store) -> None:
+    await seat(store)
+    for number, (assignee, state) in enumerate((("b", "open"), ("b", "accepted"), ("c", "open"))):
+        await store.write(lambda tx, n=number, w=assignee, s=state: tx.tasks.add(task(n, assignee=w, state=s)))  # type: ignore[misc]
+    await store.write(lambda tx: tx.sessions.revoke("conv_1", "b"))
+    found = await store.read(lambda tx: tx.tasks.held("conv_1", "b"))
+    agree([t.id for t in found], ["task_0", "task_1"], "whoever moves them finds them there")
+    await store.write(lambda tx: tx.sessions.rotate("conv_1", "b"))
+    agree(len(await store.read(lambda tx: tx.tasks.held("conv_1", "b"))), 2, "one that is brought back has them still")
+    agree(await store.read(lambda tx: tx.tasks.count("conv_1", OPEN)), 3, "they count as unfinished all the while")
+
+
 async def a_removed_conversation_takes_its_tasks_along(store: Store) -> None:
     await seat(store)
     await seat(store, "conv_2")
@@ -141,5 +153,6 @@ TASK_LAWS = (
     of_many_who_accept_a_task_one_gets_it,
     tasks_are_listed_unfinished_first_and_counted_by_state,
     the_unfinished_tasks_of_a_session_are_found,
+    the_tasks_of_a_revoked_session_stay_with_it,
     a_removed_conversation_takes_its_tasks_along,
 )
