@@ -1,18 +1,95 @@
-"""Which session a call speaks for, judged from what it brought and what its connection is bound to."""
+"""Who may do what, and which session a call speaks for, judged from what it brought and what its connection is bound to."""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from multiagent_bridge.errors import Invalid, NotAllowed
-from multiagent_bridge.model.callers import Credentials
+from multiagent_bridge.model.callers import OWNER, Caller, Credentials
 from multiagent_bridge.model.conversations import Binding
 
 _CONVERSATION = re.compile(r"conv_[0-9a-z]{12}")
 _SESSION = re.compile(r"[a-z]{1,4}")
 TOKEN_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an action needs. `roles` suffice beside admin. `whole`: it is about the hub and not about one conversation, so
+    whoever is confined to conversations may not do it.
+    """
+
+    roles: frozenset[str]
+    whole: bool = False
+
+
+def _rules(roles: str, *actions: str, whole: bool = False) -> dict[str, Rule]:
+    return {action: Rule(frozenset(roles.split()), whole) for action in actions}
+
+
+OWNERS = Rule(frozenset({OWNER}), whole=True)
+"""Of the person at the terminal alone, and of every action that has no row: default deny."""
+
+ACTIONS: Mapping[str, Rule] = {
+    **_rules("agent", "conversation.create", whole=True),
+    **_rules("agent", "conversation.join", "session.look", "message.send", "message.check", "message.notify"),
+    **_rules("agent", "status.update", "status.heartbeat", "status.check", "wakeup.look"),
+    **_rules("agent", "task.assign", "task.update", "task.list", "yolo.ask", "command.execute"),
+    **_rules("agent operator", "conversation.list"),
+    **_rules("operator", "conversation.show", "message.show", "yolo.status", "command.list", "command.show"),
+    **_rules("operator", "command.propose", "command.approve", "command.deny", "yolo.deny", "yolo.disable"),
+    **_rules("operator auditor", "journal.read"),
+    **_rules("operator auditor", "journal.verify", "metrics.read", whole=True),
+    **_rules("auditor", "journal.export", "journal.report", whole=True),
+    **_rules("", "invite.create", "token.show", "token.rotate", "token.revoke"),
+    **_rules("", "conversation.extend", "conversation.erase"),
+    **_rules("", "conversation.import", "snapshot.list", "snapshot.compare", "snapshot.restore", whole=True),
+    **_rules("", "snapshot.remove", "key.create", "key.list", "key.revoke", whole=True),
+    # a person types these at the terminal (SPEC section 5), or the hub itself does them
+    **dict.fromkeys(
+        (
+            "yolo.offer",
+            "yolo.enable",
+            "credentials.push",
+            "conversation.tidy",
+            "watchdog.check",
+            "store.backup",
+            "store.restore",
+        ),
+        OWNERS,
+    ),
+}
+"""Who may do what, action by action; admin may do all that is not the owner's alone."""
+
+
+def permit(caller: Caller, action: str) -> None:
+    """Raises NotAllowed unless a role of the caller allows the action. Default deny: an action without a row is the owner's."""
+    rule = ACTIONS.get(action, OWNERS)
+    if OWNER in caller.roles:
+        return
+    if OWNER in rule.roles:
+        raise NotAllowed(
+            "only the owner of the state directory may do this", "ask the person at the terminal", missing="role"
+        )
+    allowed = rule.roles | {"admin"}
+    if not caller.roles & allowed:
+        wanted = " or ".join(sorted(allowed))
+        raise NotAllowed("no role of this identity allows this", f"it takes the role {wanted}", missing="role")
+    if rule.whole and caller.conversations is not None:
+        raise NotAllowed(
+            "this identity is confined to conversations, and this is about the whole hub",
+            "use a key that is not confined",
+            missing="role",
+        )
+    if action == "command.approve" and "agent" in caller.roles:
+        raise NotAllowed(
+            "an identity with the role agent approves no command",
+            "use a key of the role operator alone",
+            missing="role",
+        )
 
 
 def same(given: str, wanted: str) -> bool:

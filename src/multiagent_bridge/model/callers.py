@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+ROLES = ("agent", "operator", "auditor", "admin")
+"""What an identity may be: use the tools; approve and see; read the journal; everything, keys included."""
+
+OWNER = "owner"
+"""The role of the person at the terminal beside all others. No key and no token ever has it."""
+
+AGENT = frozenset({"agent"})
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -13,6 +21,9 @@ class Caller:
     outlives it. Bindings are kept under both. `name` is what people call it; `peer` says where it came from (`uid:1000`).
     An operator owns the state directory and may act for any session of it. `yolo`: the environment of the agent's own shim
     opens the gate of commands (SPEC section 5).
+
+    `roles` say what it may do; the owner has all. `conversations`: the only ones it may see or touch, None for no such
+    confinement. `identity` is the id of the remote identity that asks, empty for everybody on this machine.
     """
 
     agent: str
@@ -21,11 +32,27 @@ class Caller:
     alias: str = ""
     operator: bool = False
     yolo: bool = False
+    roles: frozenset[str] = AGENT
+    conversations: frozenset[str] | None = None
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        if self.operator:
+            object.__setattr__(self, "roles", frozenset((*ROLES, OWNER)))
+        elif OWNER in self.roles:
+            raise ValueError("only the person at the terminal is the owner")
+
+    @property
+    def oversees(self) -> bool:
+        """Whether it sees every conversation within its confinement, and not only those that it has joined."""
+        return self.operator or not self.roles.isdisjoint(("operator", "admin"))
 
     @property
     def label(self) -> str:
         """The actor as the journal names it when no session is known."""
-        return f"operator {self.peer}" if self.operator else f"agent {self.name}"
+        if self.operator:
+            return f"operator {self.peer}"
+        return f"identity {self.identity} ({self.name})" if self.identity else f"agent {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.ports import Clock, Keys, Meter, Store, Tx
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.presence import Presence
+from multiagent_bridge.services.scope import within
 
 T = TypeVar("T")
 Seat = tuple[Conversation, Session, Sequence[Session]]
@@ -138,12 +139,17 @@ class Gate:
         return await self._through(caller, given, action, admitted)
 
     async def own(self, caller: Caller, action: str, verb: Callable[[Tx, int, Ticket], Awaitable[T]]) -> T:
-        """Run `verb` for the owner of the state directory. Raises Refused for anyone else."""
+        """Run `verb` for the owner of the state directory, or for an identity whose role allows `action`.
+
+        Raises NotAllowed for anyone else, TooFast for an identity over the limit of what reads.
+        """
 
         async def admitted(tx: Tx, ticket: Ticket) -> T:
+            now = self._clock.now()
             if not caller.operator:
-                raise Refused("only the owner of the state directory may do this", "ask the person at the terminal")
-            return await verb(tx, self._clock.now(), ticket)
+                await self.limit(tx, f"{origin(caller)}:own", self._limits.reads, now)
+                ticket.refusable = (f"{origin(caller)}:own", self._limits.reads)
+            return await verb(tx, now, ticket)
 
         return await self._through(caller, Credentials(), action, admitted)
 
@@ -155,9 +161,16 @@ class Gate:
         `seated`: the request needs a session, so that whoever has none is told that and nothing about its words.
         """
         ticket = Ticket(caller, action, self._clock.monotonic())
+        try:
+            access.permit(caller, action)
+        except BridgeError as forbidden:
+            ticket.refusable = self._denied(caller)
+            return await self._refused(ticket, given, forbidden)
         if seated and not caller.operator:
             try:
-                await self._store.read(lambda tx: self._authenticated(tx, given, ticket, self._clock.now()))
+                await self._store.read(
+                    lambda tx: self._authenticated(within(tx, caller), given, ticket, self._clock.now())
+                )
                 ticket.refusable = (f"{ticket.conversation}/{ticket.session}:read", self._limits.reads)
             except BridgeError as failed:
                 refusal = failed
@@ -173,6 +186,8 @@ class Gate:
         self, tx: Tx, caller: Caller, given: Credentials, now: int, action: str = "", looking_back: bool = False
     ) -> Standing:
         """Authenticate inside somebody else's transaction, without charge or heartbeat."""
+        access.permit(caller, action or "session.look")
+        tx = within(tx, caller)
         ticket = Ticket(caller, action, self._clock.monotonic())
         conversation, session, sessions = await self._authenticated(tx, given, ticket, now, looking_back)
         return Standing(tx, now, conversation, session, sessions, ticket, self._journal)
@@ -186,7 +201,13 @@ class Gate:
     ) -> T:
         ticket = Ticket(caller, action, self._clock.monotonic())
         try:
-            return await self._store.write(lambda tx: admitted(tx, ticket))
+            # first of all, and without a transaction: whoever may not do it costs nothing
+            access.permit(caller, action)
+        except BridgeError as forbidden:
+            ticket.refusable = self._denied(caller)
+            raise await self._refused(ticket, given, forbidden) from forbidden
+        try:
+            return await self._store.write(lambda tx: admitted(within(tx, caller), ticket))
         except Unavailable:
             raise
         except BridgeError as refusal:
@@ -194,6 +215,10 @@ class Gate:
             if refused is refusal:
                 raise
             raise refused from refusal
+
+    def _denied(self, caller: Caller) -> tuple[str, Sequence[Window]]:
+        """What a refusal for want of a role is charged to, so that nobody fills the journal with them."""
+        return f"{origin(caller)}:denied", self._limits.reads
 
     async def _refused(self, ticket: Ticket, given: Credentials, refusal: BridgeError) -> BridgeError:
         """Write the refusal down and count it if it was a failed authentication. Returns the error to raise."""

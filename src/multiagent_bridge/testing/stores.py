@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from multiagent_bridge.ports import Store
+from multiagent_bridge.testing.store_api_keys import API_KEY_LAWS
 from multiagent_bridge.testing.store_commands import COMMAND_LAWS
 from multiagent_bridge.testing.store_messages import MESSAGE_LAWS
 from multiagent_bridge.testing.store_nouns import NOUN_LAWS
@@ -33,6 +34,7 @@ STORE_LAWS: tuple[StoreLaw, ...] = (
     *YOLO_LAWS,
     *TASK_LAWS,
     *SILENCE_LAWS,
+    *API_KEY_LAWS,
 )
 """Each takes an empty store and raises `laws.Broken` when it does not hold."""
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from multiagent_bridge.adapters.driving import drive
+from multiagent_bridge.adapters.memory.api_keys import ApiKeys
 from multiagent_bridge.adapters.memory.commands import Commands
 from multiagent_bridge.adapters.memory.journal import Journal
 from multiagent_bridge.adapters.memory.messages import Messages
@@ -28,6 +29,7 @@ class MemoryTx:
     """The nouns over one set of tables. Their methods are coroutines that never suspend."""
 
     __slots__ = (
+        "api_keys",
         "bindings",
         "buckets",
         "commands",
@@ -53,6 +55,7 @@ class MemoryTx:
         self.commands = Commands(tables)
         self.tasks = Tasks(tables)
         self.silences = Silences(tables)
+        self.api_keys = ApiKeys(tables)
 
 
 class MemoryStore:

@@ -8,6 +8,7 @@ from typing import Any
 from multiagent_bridge.errors import NotFound
 from multiagent_bridge.model.commands import Command
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
+from multiagent_bridge.model.identities import ApiKey
 from multiagent_bridge.model.journal import Head
 from multiagent_bridge.model.messages import Message
 from multiagent_bridge.model.sessions import Session
@@ -48,6 +49,7 @@ class Tables:
     orphans: dict[tuple[str, str], Orphan] = field(default_factory=dict)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
     watch: Watch | None = None
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
     lines: dict[int, tuple[str, str]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
     head: Head = Head.EMPTY

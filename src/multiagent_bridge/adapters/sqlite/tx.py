@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiagent_bridge.adapters.sqlite.api_keys import ApiKeys
 from multiagent_bridge.adapters.sqlite.bindings import Bindings
 from multiagent_bridge.adapters.sqlite.buckets import Buckets
 from multiagent_bridge.adapters.sqlite.commands import Commands
@@ -20,6 +21,7 @@ class SqliteTx:
     """The nouns over one run of statements. Their methods are coroutines that never suspend."""
 
     __slots__ = (
+        "api_keys",
         "bindings",
         "buckets",
         "commands",
@@ -45,3 +47,4 @@ class SqliteTx:
         self.commands = Commands(run)
         self.tasks = Tasks(run)
         self.silences = Silences(run)
+        self.api_keys = ApiKeys(run)
