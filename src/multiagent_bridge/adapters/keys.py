@@ -1,6 +1,7 @@
 """The master key and what is derived from it (SPEC section 4; notes/engine section 14).
 
-master key (32 random bytes) -> HKDF-SHA256 -> token HMAC, invite HMAC, audit HMAC, data key encryption, audit signing.
+master key (32 random bytes) -> HKDF-SHA256 -> token HMAC, invite HMAC, key HMAC, audit HMAC, data key encryption, audit signing,
+credentials signing.
 A conversation has a data key of its own, wrapped; a sealed field is key id (4 bytes), nonce (12), ciphertext with tag.
 """
 
@@ -38,6 +39,7 @@ class MasterKeys:
             raise Unavailable("the master key is not 32 bytes", "restore master.key, or point MAB_MASTER_KEY at it")
         self._tokens = _derived(master, "token")
         self._invites = _derived(master, "invite")
+        self._api_keys = _derived(master, "api key")
         self._audit = _derived(master, "audit digest")
         wrapping = _derived(master, "data key encryption")
         self._wrapping = AESGCM(wrapping)
@@ -46,6 +48,8 @@ class MasterKeys:
         self.public_key = self._signing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.signer = SIGNER + hashlib.sha256(self.public_key).hexdigest()[:16]
         self.verifier_key = verifier_key(self.signer, self.public_key)
+        self._publishing = Ed25519PrivateKey.from_private_bytes(_derived(master, "credentials signing"))
+        self.publisher_key = self._publishing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._cipher = lru_cache(maxsize=1024)(self._unwrapped)
 
     def token(self, conversation_id: str, session_id: str, generation: int) -> str:
@@ -54,6 +58,9 @@ class MasterKeys:
 
     def code_digest(self, code: str) -> bytes:
         return hmac.digest(self._invites, code.encode("utf-8", "surrogatepass"), "sha256")
+
+    def api_key_digest(self, key: str) -> bytes:
+        return hmac.digest(self._api_keys, key.encode("utf-8", "surrogatepass"), "sha256")
 
     def new_key(self, conversation_id: str) -> bytes:
         nonce, key = os.urandom(NONCE_BYTES), os.urandom(KEY_BYTES)
@@ -87,6 +94,24 @@ class MasterKeys:
         except InvalidSignature:
             return False
         return True
+
+    def publish(self, message: bytes) -> bytes:
+        return self._publishing.sign(message)
+
+    def wrap(self, secret: bytes, place: str) -> bytes:
+        """Seal a small secret that lies outside the store, in a file of its own."""
+        nonce = os.urandom(NONCE_BYTES)
+        return self._name + nonce + self._wrapping.encrypt(nonce, secret, f"file/{place}".encode())
+
+    def unwrap(self, wrapped: bytes, place: str) -> bytes:
+        """What `wrap` sealed. Raises Tampered when it was changed, or sealed under another master key."""
+        nonce, sealed = wrapped[NAME_BYTES : NAME_BYTES + NONCE_BYTES], wrapped[NAME_BYTES + NONCE_BYTES :]
+        try:
+            return self._wrapping.decrypt(nonce, sealed, f"file/{place}".encode())
+        except (InvalidTag, ValueError) as error:
+            raise Tampered(
+                f"the {place} does not open under this master key", "see that master.key is its own"
+            ) from error
 
     def _unwrapped(self, wrapped: bytes, conversation_id: str) -> AESGCM:
         if wrapped[:NAME_BYTES] != self._name:

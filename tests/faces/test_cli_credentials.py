@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multiagent_bridge.adapters.parcels import age
+from multiagent_bridge.cli import credentials_sync, credentials_wake
+from multiagent_bridge.cli.credentials_seat import Seat
+from multiagent_bridge.cli.credentials_sync import BEAT_SECONDS, PATIENCE
+from multiagent_bridge.cli.credentials_told import Told
+from multiagent_bridge.cli.demo_stage import invented_key
+from multiagent_bridge.errors import BridgeError, NotAllowed, NotFound, Refused, TooFast, Unavailable
+from multiagent_bridge.model.parcels import Parcel
+from multiagent_bridge.services.parcels import Pulled
+from tests.faces.terminal import Terminal
+
+SHOWN = {
+    "worker", "conversation_id", "session_id", "role", "generation", "sequence", "hub", "issued_at", "expires_at", "file",
+}  # fmt: skip
+
+
+class Office:
+    """A hub's terminal with a conversation and a repository, and a worker's state directory."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.mab = terminal.mab
+        self.terminal = terminal
+        self.repository = terminal.root / "repository.git"
+        self.worker = str(terminal.root / "worker")
+        subprocess.run(["git", "init", "--quiet", "--bare", str(self.repository)], check=True)
+        self.conversation = terminal.opened()
+        self.publisher = str(self.mab("credentials", "keygen", "--json").json["publisher"])
+        self.recipient = str(self.mab("credentials", "keygen", "--json", MAB_HOME=self.worker).json["recipient"])
+
+    def push(self, *words: str, status: int | None = 0) -> Any:
+        where = ("--worker", "w1", "--repo", str(self.repository))
+        return self.mab("credentials", "push", self.conversation, "b", *where, *words, status=status)
+
+    def pull(self, *words: str, status: int | None = 0) -> Any:
+        where = ("--worker", "w1", "--repo", str(self.repository))
+        return self.mab("credentials", "pull", *where, *words, status=status, MAB_HOME=self.worker)
+
+
+@pytest.fixture
+def office(terminal: Terminal) -> Office:
+    return Office(terminal)
+
+
+def test_keygen_makes_an_identity_once_and_prints_it_again(terminal: Terminal) -> None:
+    made = terminal.mab("credentials", "keygen", "--json").json
+    assert set(made) == {"recipient", "publisher", "file", "made"}
+    assert made["made"] is True
+    assert Path(made["file"]).stat().st_mode & 0o777 == 0o600
+    again = terminal.mab("credentials", "keygen", "--json").json
+    assert again == made | {"made": False}
+    assert terminal.mab("credentials", "keygen").out == (
+        f"recipient  {made['recipient']}\npublisher  {made['publisher']}\n"
+    )
+    secret = next(line for line in Path(made["file"]).read_text().splitlines() if line.startswith("AGE-SECRET-KEY"))
+    other = terminal.mab("credentials", "keygen", "--force", "--json").json
+    assert (other["recipient"] != made["recipient"], other["publisher"]) == (True, made["publisher"])
+    assert secret not in Path(made["file"]).read_text()
+
+
+def test_push_and_pull_show_everything_but_the_token(office: Office) -> None:
+    pushed = office.push("--key", office.recipient, "--json")
+    assert set(pushed.json) == SHOWN | {"commit", "workers"}
+    pulled = office.pull("--publisher", office.publisher, "--json")
+    assert set(pulled.json) == SHOWN | {"state"}
+    assert pulled.json["state"] == "new"
+    assert office.pull("--json").json["state"] == "unchanged"
+    token = office.terminal.token(office.conversation, "b")
+    kept = Path(pulled.json["file"])
+    assert json.loads(kept.read_text())["token"] == token
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert token not in pushed.out + pushed.err + pulled.out + pulled.err
+    assert (
+        office.pull().out
+        == f"unchanged: w1 is {office.conversation} session b (frontend), number {pushed.json['sequence']}\n"
+    )
+
+
+def test_the_file_is_an_age_file_that_age_itself_could_open(office: Office) -> None:
+    office.push("--key", office.recipient)
+    show = ["git", "-C", str(office.repository), "show", "main:workers/w1.age"]
+    sealed = subprocess.run(show, check=True, capture_output=True).stdout
+    assert sealed.startswith(b"age-encryption.org/v1\n-> X25519 ")
+    assert b'"signature"' in age.opened(sealed, age.identity(Path(office.worker)))
+
+
+def test_a_key_may_stand_in_a_file(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"# builder\n{office.recipient}\n")
+    office.push("--key-file", str(file))
+    assert office.pull("--publisher", office.publisher, "--json").json["worker"] == "w1"
+    file.write_text(f"{office.recipient}\n{office.recipient}\n")
+    assert office.push("--key-file", str(file), status=2).code == "invalid"
+    assert office.push("--key-file", str(tmp_path / "none"), status=7).code == "not_found"
+
+
+@pytest.mark.parametrize("form", ["toml", "json"])
+def test_a_list_of_workers_is_pushed_as_one_commit(office: Office, tmp_path: Path, form: str) -> None:
+    rows = [{"name": name, "key": office.recipient, "session": session} for name, session in (("w1", "b"), ("w2", "a"))]
+    file = tmp_path / f"workers.{form}"
+    text = "".join("[[worker]]\n" + "".join(f'{k} = "{v}"\n' for k, v in row.items()) for row in rows)
+    file.write_text(json.dumps({"worker": rows}) if form == "json" else text)
+    words = ("--workers", str(file), "--repo", str(office.repository), "--json")
+    pushed = office.mab("credentials", "push", office.conversation, *words).json
+    assert [row["worker"] for row in pushed["workers"]] == ["w1", "w2"]
+    log = ["git", "-C", str(office.repository), "log", "--format=%an %s", "main"]
+    assert subprocess.run(log, check=True, capture_output=True, text=True).stdout == "mab credentials for w1, w2\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[[worker]]\nname = 1\n", '{"worker": 7}', '[[worker]]\nname = "w"\nextra = "x"\n']
+)
+def test_a_list_that_is_none_is_invalid(office: Office, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "workers"
+    file.write_text(text)
+    words = ("credentials", "push", office.conversation, "--workers", str(file), "--repo", str(office.repository))
+    assert office.mab(*words, status=2).code == "invalid"
+
+
+def test_what_is_wrong_has_a_code_and_a_hint(office: Office) -> None:
+    assert office.pull(status=3).code == "refused"
+    assert office.pull("--publisher", "x", status=2).code == "invalid"
+    assert office.pull("--publisher", office.publisher, status=7).code == "not_found"
+    assert office.push("--key", office.recipient[:-1] + "q", status=2).code == "invalid"
+    assert office.push("--key", "age1x", status=2).code == "invalid"
+    assert office.push(status=2).code == "invalid"
+    assert office.push("--key", office.recipient, "--branch", "-x", status=2).code == "invalid"
+    shutil.rmtree(office.repository)
+    failed = office.push("--key", office.recipient, status=9)
+    assert failed.code == "unavailable"
+    assert "mab: hint: " in failed.err
+
+
+def test_without_an_identity_a_worker_is_told_to_make_one(office: Office, tmp_path: Path) -> None:
+    words = ("credentials", "pull", "--worker", "w1", "--repo", str(office.repository))
+    failed = office.mab(*words, status=7, MAB_HOME=str(tmp_path / "new"))
+    assert "mab credentials keygen" in failed.err
+
+
+def test_acts_and_refusals_are_entries_on_both_sides(office: Office) -> None:
+    office.push("--key", office.recipient)
+    office.pull("--publisher", office.publisher)
+    office.pull()
+    office.pull("--publisher", "mabpub-" + "0" * 64, status=3)
+    theirs = office.mab("audit", "--json", MAB_HOME=office.worker).json
+    rows = theirs if isinstance(theirs, list) else theirs["entries"]
+    seen = [(row["action"], row["outcome"]) for row in rows]
+    assert seen == [
+        ("credentials.keygen", "done"), ("credentials.pull", "done"), ("credentials.pull", "refused"),
+    ]  # fmt: skip
+    office.mab("audit", "--verify", MAB_HOME=office.worker)
+
+
+def test_the_hook_is_installed_once(office: Office) -> None:
+    made = office.mab("credentials", "hook", "--repo", str(office.repository), "--json").json
+    assert made == {"file": str(office.repository / "hooks" / "post-receive"), "written": True}
+    assert os.access(made["file"], os.X_OK)
+    assert office.mab("credentials", "hook", "--repo", str(office.repository), "--json").json["written"] is False
+    assert office.mab("credentials", "hook", "--repo", str(office.terminal.root), status=2).code == "invalid"
+
+
+def test_waking_nobody_is_no_failure(terminal: Terminal) -> None:
+    assert terminal.mab("credentials", "wake").out == ""
+
+
+@pytest.mark.anyio
+async def test_a_ring_reaches_every_ear_of_the_state_directory(anyio_backend: str, tmp_path: Path) -> None:
+    async with credentials_wake.listening(tmp_path) as one, credentials_wake.listening(tmp_path) as two:
+        await credentials_wake.ring(tmp_path)
+        assert await asyncio.gather(one.wait(5), two.wait(5)) == [True, True]
+
+
+# --- the loop of sync, on a clock that the test moves --------------------------------------------------------------------
+
+
+class Played:
+    """Looks and a seat that answer as told, and note what they were asked."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked: list[str] = []
+        self.looks: list[Pulled | BridgeError] = []
+        self.seats: list[BridgeError] = []
+        self.beats: list[BridgeError] = []
+
+    async def look(self) -> Pulled:
+        self.asked.append("look")
+        said = self.looks.pop(0) if self.looks else NotFound("nothing yet", "wait")
+        if isinstance(said, BridgeError):
+            raise said
+        return said
+
+    async def take(self, parcel: Parcel) -> None:
+        self.asked.append(f"take {parcel.sequence}")
+        if self.seats:
+            raise self.seats.pop(0)
+
+    async def beat(self, parcel: Parcel) -> None:
+        self.asked.append(f"beat {parcel.sequence}")
+        if self.beats:
+            raise self.beats.pop(0)
+
+
+class Working:
+    running = True
+
+    def __init__(self, played: Played) -> None:
+        self._played = played
+
+    async def start(self, parcel: Parcel, told: Told) -> None:
+        self._played.asked.append(f"start {parcel.sequence}")
+
+
+def parcel(sequence: int) -> Parcel:
+    return Parcel("w1", "age1", "conv_000000000001", "b", "builder", 1, "f" * 64, "", "", sequence, 1, 2)
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def loop(played: Played, program: Working | None = None, every: float = 60.0) -> Any:
+    return credentials_sync._Sync(played, played, program, every, False, Told(True), lambda: played.now)  # type: ignore[arg-type]
+
+
+async def until(made: Any, played: Played, seconds: float) -> None:
+    """Let so much time pass: every step at the moment that the loop itself names."""
+    end = played.now + seconds
+    while (due := max(made._next(), played.now)) < end:
+        played.now = due
+        await made._step()
+    played.now = end
+
+
+@pytest.mark.anyio
+async def test_a_seat_is_kept_by_heartbeats_well_within_what_counts_as_alive(
+    anyio_backend: str, played: Played
+) -> None:
+    played.looks = [Pulled(parcel(1), True)] + [Pulled(parcel(1), False)] * 9
+    made = loop(played)
+    await until(made, played, 301)
+    assert played.asked.count("beat 1") == 301 // BEAT_SECONDS
+    assert played.asked.count("look") == 6
+    assert played.asked.count("take 1") == 1
+
+
+@pytest.mark.anyio
+async def test_a_program_that_has_ended_gets_no_heartbeats_so_that_its_silence_shows(
+    anyio_backend: str, played: Played
+) -> None:
+    played.looks = [Pulled(parcel(1), True)]
+    program = Working(played)
+    made = loop(played, program)
+    await until(made, played, 61)
+    program.running = False
+    before = played.asked.count("beat 1")
+    await until(made, played, 300)
+    assert before == 2
+    assert played.asked.count("beat 1") == before
+    played.looks = [Pulled(parcel(2), True)]
+    program.running = True
+    await until(made, played, 91)
+    assert "start 2" in played.asked
+    assert "beat 2" in played.asked
+
+
+@pytest.mark.anyio
+async def test_a_repository_that_cannot_be_reached_is_asked_more_seldom_and_named_once(
+    anyio_backend: str, played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played.looks = [Unavailable("no route", "wait")] * 20
+    made = loop(played)
+    await until(made, played, 60.0 * PATIENCE * 5)
+    assert len(played.asked) == 3 + 4
+    assert capsys.readouterr().out.count("no route") == 1
+    played.looks = [NotFound("nothing yet", "wait")]
+    await until(made, played, 60.0 * PATIENCE)
+    assert '"event":"reachable"' in capsys.readouterr().out
+
+
+@pytest.mark.anyio
+async def test_a_hub_that_cannot_be_reached_is_tried_again_until_it_can(anyio_backend: str, played: Played) -> None:
+    played.looks = [Pulled(parcel(1), True)]
+    played.seats = [Unavailable("no hub", "wait"), TooFast("slowly", retry_after=7.0), Refused("expired", "extend")]
+    made = loop(played)
+    await until(made, played, 59)
+    assert played.asked.count("take 1") == 4
+
+
+@pytest.mark.anyio
+async def test_a_token_that_opens_nothing_is_tried_once_and_looked_after_at_once(
+    anyio_backend: str, played: Played
+) -> None:
+    played.looks = [Pulled(parcel(1), True), Pulled(parcel(1), False), Pulled(parcel(2), True)]
+    played.seats = [NotAllowed("wrong", "ask")]
+    made = loop(played)
+    await until(made, played, 30)
+    assert played.asked == ["look", "take 1", "look"]
+    await until(made, played, 60)
+    assert "take 2" in played.asked
+
+
+@pytest.mark.anyio
+async def test_a_session_that_was_rotated_under_a_heartbeat_is_looked_after_at_once(
+    anyio_backend: str, played: Played
+) -> None:
+    played.looks = [Pulled(parcel(1), True), Pulled(parcel(2), True)]
+    played.beats = [NotAllowed("rotated", "ask")]
+    made = loop(played, every=600.0)
+    await until(made, played, BEAT_SECONDS + 2)
+    assert played.asked == ["look", "take 1", "beat 1", "look", "take 2"]
+
+
+def test_a_hub_elsewhere_is_reached_by_address_and_files_and_never_by_a_secret(tmp_path: Path) -> None:
+    seat = Seat(tmp_path, "w1", tmp_path / "w1.key", tmp_path / "ca.pem")
+    there = replace(parcel(1), hub="https://hub.example.org/mcp", hub_key="mab_key_secret")
+    assert seat._elsewhere(there) == [
+        "--connect", "https://hub.example.org/mcp", "--key-file", str(tmp_path / "w1.key"), "--ca", str(tmp_path / "ca.pem"),
+    ]  # fmt: skip
+    assert seat._elsewhere(replace(there, hub_key="")) == [
+        "--connect", "https://hub.example.org/mcp", "--ca", str(tmp_path / "ca.pem"),
+    ]  # fmt: skip
+    assert seat._elsewhere(parcel(1)) == []
+
+
+def test_a_key_for_a_hub_elsewhere_comes_from_a_file_and_is_shown_nowhere(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "hub.key"
+    file.write_text("mab_key_secret\n")
+    words = ("--key", office.recipient, "--hub", "https://hub.example.org/mcp", "--hub-key-file", str(file), "--json")
+    pushed = office.push(*words)
+    pulled = office.pull("--publisher", office.publisher, "--json")
+    assert pulled.json["hub"] == "https://hub.example.org/mcp"
+    assert "mab_key_secret" not in pushed.out + pushed.err + pulled.out + pulled.err
+    assert Path(pulled.json["file"]).with_name("w1.key").read_text() == "mab_key_secret\n"
+
+
+def test_a_secret_in_any_word_stands_in_no_entry_and_no_answer(office: Office, tmp_path: Path) -> None:
+    secret = invented_key()
+    repository = tmp_path / f"{secret}.git"
+    plain = {
+        "--worker": "w1",
+        "--key": office.recipient,
+        "--repo": str(repository),
+        "--hub": "https://hub.example.org/mcp",
+    }
+    file = tmp_path / "key"
+    file.write_text(f"{secret} {secret}\n")
+    for option, value in {
+        "--worker": secret, "--key": secret, "--key-file": str(file), "--branch": secret, "--hub": f"https://{secret}@h/",
+        "--hub-key-file": str(file), "--repo": f"https://u:{secret}@git.example.org/x",
+    }.items():  # fmt: skip
+        words = plain | {option: value}
+        said = office.mab("credentials", "push", office.conversation, "b", *sum(words.items(), ()), status=None)
+        assert said.status != 0
+        if option != "--worker":
+            # the repository is named as it was given, and so is a path
+            assert secret not in (said.out + said.err).replace(str(repository), "")
+    for publisher in (secret, f"mabpub-{secret}"):
+        assert secret not in office.pull("--publisher", publisher, status=2).err
+    assert secret not in office.mab("audit", "--json").out + office.mab("audit", "--json", MAB_HOME=office.worker).out
+    files = [path for home in (office.terminal.home, Path(office.worker)) for path in home.rglob("*") if path.is_file()]
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
