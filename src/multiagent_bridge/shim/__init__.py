@@ -12,7 +12,7 @@ import sys
 from .hub import VERSION, HubProcess
 from .pump import Pump
 
-USAGE = "mab mcp [--as NAME] [--standalone]"
+USAGE = "mab mcp [--as NAME] [--standalone | --connect URL]"
 
 __all__ = ["VERSION", "main"]
 

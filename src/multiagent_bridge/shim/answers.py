@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 REPLAY = "mab:replay"
 """The id under which the shim says a client's handshake again; its answer is for nobody."""
 
+LISTEN = "subscriptions/listen"
+"""A request that is answered only when its stream of notifications ends: nobody waits for the answer."""
+
+SUBSCRIBE, UNSUBSCRIBE = "resources/subscribe", "resources/unsubscribe"
+
 REPEATABLE = (
     "check_messages",
     "list_conversations",
@@ -27,6 +32,8 @@ _decoder = json.JSONDecoder()
 
 def advice(request: dict[str, Any]) -> str:
     """Whether to repeat a request that may or may not have taken effect."""
+    if request["method"] == LISTEN:
+        return "listen again, then look: something may have moved meanwhile"
     if request["method"] != "tools/call":
         return "repeat it"
     params = request.get("params")
@@ -65,6 +72,28 @@ def refusal(request: dict[str, Any], sentence: str) -> bytes:
     if isinstance(meta, dict) and "io.modelcontextprotocol/protocolVersion" in meta:
         result["resultType"] = "complete"
     return json.dumps(answer | {"result": result}).encode() + b"\n"
+
+
+def resource(request: dict[str, Any]) -> str:
+    """The URI that a request names; empty if it names none."""
+    params = request.get("params")
+    uri = params.get("uri") if isinstance(params, dict) else None
+    return uri if isinstance(uri, str) else ""
+
+
+def updated(uri: str) -> bytes:
+    """The notification that the resource may have moved: whoever follows it looks again."""
+    notice = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}}
+    return json.dumps(notice).encode() + b"\n"
+
+
+def succeeded(line: bytes) -> bool:
+    """Whether the line answers a request with a result, not with an error."""
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and "result" in answer
 
 
 def identity(line: bytes) -> str:

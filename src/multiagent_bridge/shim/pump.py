@@ -28,7 +28,7 @@ LEAVE_SECONDS = 3.0
 HANDSHAKE = ("initialize", "server/discover")
 """Requests without effect that a client cannot repeat by itself: the next hub is asked instead."""
 
-_REPLAYED = json.dumps(answers.REPLAY)
+_REPLAYED = json.dumps(answers.REPLAY)[:-1]
 
 
 class Pump:
@@ -42,6 +42,7 @@ class Pump:
         self._handing: str | None = None
         self._initialize: dict[str, Any] | None = None
         self._initialized = b""
+        self._subscribed: dict[str, dict[str, Any]] = {}
         self._ended = False
 
     def run(self) -> int:
@@ -76,7 +77,7 @@ class Pump:
         except OSError:
             pass
         with self._lock:
-            self._lock.wait_for(lambda: not self._in_flight or self._connection is None, FINISH_SECONDS)
+            self._lock.wait_for(lambda: not self._awaited() or self._connection is None, FINISH_SECONDS)
             self._ended = True
             if self._connection is not None:
                 _shut(self._connection, socket.SHUT_WR)
@@ -125,15 +126,22 @@ class Pump:
                 # the hub went away with the line; if it had answered, the answer was passed on before
                 self._interrupt(key)
 
+    def _awaited(self) -> bool:
+        """Whether the client waits for an answer."""
+        return any(request["method"] != answers.LISTEN for request in tuple(self._in_flight.values()))
+
     def _resume(self, connection: socket.socket) -> None:
-        """Bring a new connection to where the old one was: the handshake is said again for the client."""
+        """Bring a new connection to where the old one was: handshake and subscriptions are said again for the client."""
         with self._lock:
             again = [r for key, r in self._in_flight.items() if r["method"] in HANDSHAKE and key != self._handing]
             if self._initialize is not None and json.dumps(self._initialize["id"]) not in self._in_flight:
                 again.append(self._initialize | {"id": answers.REPLAY})
             said = b"".join(json.dumps(request).encode() + b"\n" for request in again)
+            said += self._initialized if again else b""
+            for uri, request in self._subscribed.items():
+                said += json.dumps(request | {"id": answers.REPLAY + uri}).encode() + b"\n"
             try:  # noqa: SIM105 (contextlib costs a millisecond of start)
-                connection.sendall(said + (self._initialized if again else b""))
+                connection.sendall(said)
             except OSError:
                 # gone already: reading from it says so
                 pass
@@ -145,7 +153,7 @@ class Pump:
         held = b""
         while True:
             if not select.select([connection], [], [], MUTE_SECONDS)[0]:
-                if self._in_flight and not self._hub.answers():
+                if self._awaited() and not self._hub.answers():
                     return
                 continue
             try:
@@ -157,15 +165,28 @@ class Pump:
             *complete, held = (held + chunk).split(b"\n")
             answered = [(line, answers.identity(line)) for line in complete]
             with self._lock:
-                for _, identity in answered:
-                    self._in_flight.pop(identity, None)
+                for line, identity in answered:
+                    self._answered(self._in_flight.pop(identity, None), line, identity)
                 self._lock.notify_all()
-            out = b"".join(line + b"\n" for line, identity in answered if identity != _REPLAYED)
+            out = b"".join(_passed_on(line, identity) for line, identity in answered)
             try:
                 _write(out)
             except BrokenPipeError:
                 self._unread(connection, [identity for _, identity in answered if identity])
                 raise
+
+    def _answered(self, request: dict[str, Any] | None, line: bytes, identity: str) -> None:
+        """Keep in mind what the client is subscribed to: the next hub must hear of it. Called under the lock."""
+        if uri := _said_again(identity):
+            if not answers.succeeded(line):
+                self._subscribed.pop(uri, None)
+        elif request is not None and request["method"] in (answers.SUBSCRIBE, answers.UNSUBSCRIBE):
+            if not answers.succeeded(line):
+                return
+            if request["method"] == answers.SUBSCRIBE:
+                self._subscribed[answers.resource(request)] = request
+            else:
+                self._subscribed.pop(answers.resource(request), None)
 
     def _unread(self, connection: socket.socket, identities: list[str]) -> None:
         """The client is gone and never read these answers: what they carried must not count as read."""
@@ -207,6 +228,21 @@ class Pump:
         with self._lock:
             for request in self._in_flight.values():
                 _write(answers.refusal(request, str(failed)))
+
+
+def _said_again(identity: str) -> str:
+    """The resource whose subscription the shim said again under that id; empty for any other id."""
+    return json.loads(identity).removeprefix(answers.REPLAY) if identity.startswith(_REPLAYED) else ""
+
+
+def _passed_on(line: bytes, identity: str) -> bytes:
+    """What the client sees of a line from the hub. The answer to what the shim said again is for nobody; but whoever follows
+    a resource must look at it then, since it may have moved between two hubs, or be theirs no longer.
+    """
+    if not identity.startswith(_REPLAYED):
+        return line + b"\n"
+    uri = _said_again(identity)
+    return answers.updated(uri) if uri else b""
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
