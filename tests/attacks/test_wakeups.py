@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from multiagent_bridge.cli import wakeups
+from multiagent_bridge.cli import codex_waker, init, wakers, wakeups
+from multiagent_bridge.clients.plugins import MARK, PLUGINS
 from multiagent_bridge.guard import wakeups as guard
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller
 from multiagent_bridge.model.limits import SECOND
@@ -40,7 +47,7 @@ async def test_no_word_of_a_partner_reaches_the_agent_in_the_bridges_own_voice(e
     )
     verdict = json.loads(json.dumps((await world.hub.wakeups.noticed(hook("bob"), event)).fields()))
     assert verdict["waiting"]
-    for client in ("claude", "codex", "gemini"):
+    for client in ("claude", "codex", "gemini", "opencode"):
         for what in ("start", "prompt", "stop"):
             said = json.dumps(wakeups._form(client, what, verdict))
             assert "rm -rf" not in said
@@ -111,8 +118,6 @@ def test_a_folder_of_wakers_that_leads_elsewhere_is_not_followed(tmp_path: Path)
 
 @pytest.mark.parametrize("planted", ["link", "pipe"])
 def test_a_planted_lock_keeps_nobody_waiting_and_touches_nothing(planted: str, tmp_path: Path) -> None:
-    import hashlib
-
     home, victim = tmp_path / "state", tmp_path / "victim"
     (home / "wakers").mkdir(parents=True)
     victim.write_text("precious")
@@ -123,8 +128,6 @@ def test_a_planted_lock_keeps_nobody_waiting_and_touches_nothing(planted: str, t
         os.mkfifo(lock)
         # somebody holds it, as the one waker would
         held = os.open(lock, os.O_RDWR)
-        import fcntl
-
         fcntl.flock(held, fcntl.LOCK_EX)
     done = waker(home)
     assert (done.returncode, done.stdout) == (0, b"")
@@ -134,9 +137,189 @@ def test_a_planted_lock_keeps_nobody_waiting_and_touches_nothing(planted: str, t
 def test_a_session_id_names_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "state").mkdir()
     monkeypatch.setenv("MAB_HOME", str(tmp_path / "state"))
-    lock = wakeups._lock("me\n../../escaped\x00")
+    lock = wakers.locked("me\n../../escaped\x00")
     assert lock is not None
     assert lock[1].parent == tmp_path / "state" / "wakers"
     assert lock[1].stat().st_mode & 0o777 == 0o600
-    wakeups._unlock(lock)
+    wakers.unlocked(lock)
     assert list(tmp_path.rglob("*escaped*")) == []
+
+
+THREAD = "01a1fed7-ce11-7bc2-b671-114a99658b69"
+
+
+@pytest.mark.parametrize(
+    "thread",
+    [
+        "",
+        "--last",
+        "the other session",
+        f"{THREAD} --resume",
+        f"{THREAD}\n",
+        THREAD.upper(),
+        f"--thread={THREAD}",
+        None,
+        7,
+    ],
+)
+def test_no_word_of_a_hooks_input_becomes_an_option_or_the_name_of_another_thread(
+    thread: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transcript = tmp_path / "rollout.jsonl"
+    transcript.write_text('{"payload": {"originator": "codex-tui"}}\n')
+
+    def found() -> tuple[int, str]:
+        raise AssertionError("a waker was about to be left")
+
+    monkeypatch.setattr(codex_waker, "_codex", found)
+    codex_waker.arm("me", {"session_id": thread, "transcript_path": str(transcript)}, wakeups._reason)
+
+
+@pytest.mark.parametrize("planted", ["pipe", "folder", "endless", "deep", "list", "none"])
+def test_a_planted_transcript_holds_nobody_up_and_arms_nothing(planted: str, tmp_path: Path) -> None:
+    path = tmp_path / "rollout.jsonl"
+    if planted == "pipe":
+        os.mkfifo(path)
+    elif planted == "folder":
+        path.mkdir()
+    elif planted == "endless":
+        path.symlink_to("/dev/zero")
+    elif planted == "deep":
+        path.write_text("[" * 500_000)
+    elif planted == "list":
+        path.write_text('["payload"]\n')
+    assert not codex_waker._began_at_terminal(str(path))
+
+
+@pytest.fixture
+def innocent() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with hooks."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.wait(20)
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+@pytest.mark.parametrize("written", ["{innocent}", "-1", "0", "1", "{us}", "four", "9" * 40])
+def test_a_planted_lock_makes_a_prompt_end_no_other_process(
+    written: str, innocent: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAB_HOME", str(tmp_path))
+    monkeypatch.setattr(wakers, "DISMISS_SECONDS", 0.05)
+    ended: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda process, signal: ended.append(process))
+    (tmp_path / "wakers").mkdir()
+    lock = tmp_path / "wakers" / (hashlib.sha256(b"me\ns").hexdigest()[:24] + ".lock")
+    lock.write_text(written.format(innocent=innocent.pid, us=os.getpid()))
+    with lock.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        wakers.dismiss("me", {"session_id": "s"})
+    assert ended == []
+    assert innocent.poll() is None
+
+
+@pytest.mark.parametrize(("name", "session"), [("me", "s2"), ("you", "s"), ("me", ""), ("me", "s\n")])
+def test_nobody_ends_the_waker_of_another_session(
+    name: str, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAB_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "kill", lambda process, signal: pytest.fail("it was ended"))
+    mine = wakers.locked("me\ns")
+    assert mine is not None
+    wakers.dismiss(name, {"session_id": session})
+    assert mine[1].exists()
+    wakers.unlocked(mine)
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    mab = tmp_path / "bin" / "mab"
+    mab.parent.mkdir()
+    mab.write_text("#!/bin/sh\n")
+    mab.chmod(0o755)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MAB_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(sys, "argv", [str(mab)])
+    (tmp_path / "home").mkdir()
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    init.register(app)
+    return app
+
+
+def plugin_of(tmp_path: Path) -> Path:
+    path = tmp_path / "home/.config/opencode/plugins/multiagent-bridge.js"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_a_plugin_planted_under_our_name_is_neither_overwritten_nor_taken_for_ours(
+    configure: typer.Typer, tmp_path: Path
+) -> None:
+    planted = plugin_of(tmp_path)
+    planted.write_text("export const Bell = async () => ({})\n" + MARK)
+    done = CliRunner().invoke(configure, ["init", "--client", "opencode", "--hooks", "--yes"])
+    assert done.exit_code == 8
+    assert planted.read_text().startswith("export const Bell")
+    CliRunner().invoke(configure, ["init", "--undo", "--yes"])
+    assert planted.read_text().startswith("export const Bell")
+
+
+def test_a_plugin_that_only_pretends_to_be_ours_is_replaced_and_kept_where_nothing_runs_it(
+    configure: typer.Typer, tmp_path: Path
+) -> None:
+    planted = plugin_of(tmp_path)
+    planted.write_text(f"{MARK}export const Evil = async () => globalThis.steal()\n")
+    done = CliRunner().invoke(configure, ["init", "--client", "opencode", "--hooks", "--yes"])
+    assert done.exit_code == 0
+    assert "-export const Evil" in done.stdout
+    assert "steal" not in planted.read_text()
+    assert [path.name for path in planted.parent.iterdir() if path.suffix in (".js", ".ts")] == [planted.name]
+
+
+@pytest.mark.parametrize("target", ["victim", "nowhere"])
+def test_a_plugin_that_leads_elsewhere_is_refused(target: str, configure: typer.Typer, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text(MARK)
+    plugin_of(tmp_path).symlink_to(tmp_path / target)
+    done = CliRunner().invoke(configure, ["init", "--client", "opencode", "--hooks", "--yes"])
+    assert done.exit_code == 3
+    assert victim.read_text() == MARK
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_undo_follows_no_link_that_took_the_place_of_the_plugin(configure: typer.Typer, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    CliRunner().invoke(configure, ["init", "--client", "opencode", "--hooks", "--yes"])
+    plugin = tmp_path / "home/.config/opencode/plugins/multiagent-bridge.js"
+    victim.write_bytes(plugin.read_bytes())
+    plugin.unlink()
+    plugin.symlink_to(victim)
+    CliRunner().invoke(configure, ["init", "--undo", "--yes"])
+    assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'x"]; globalThis.evil(); ["',
+        "x\\",
+        "\u2028evil()",
+        "*/ evil() /*",
+        "</script>",
+        "const OPTIONS = []\n",
+        "`${evil()}`",
+    ],
+)
+def test_no_name_writes_a_program_of_its_own_into_the_plugin(name: str) -> None:
+    plugin = PLUGINS["opencode"]
+    told = plugin.text([name, "mab"], name, name)
+    before, after = plugin.source.read_text().splitlines(), told.splitlines()
+    changed = [line for line, old in zip(after, before, strict=True) if line != old]
+    values = [json.loads(re.sub(r"^const [A-Z]+ = ", "", line)) for line in changed]
+    assert values == [[name, "mab"], ["--client", "opencode", "--as", name, "--home", name]]
+    assert told.isascii()

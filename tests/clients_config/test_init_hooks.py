@@ -20,7 +20,7 @@ FILES = {
 }
 EVENTS = {
     "claude-code": {"SessionStart": ["start", "wake"], "UserPromptSubmit": ["prompt"], "Stop": ["stop", "wake"]},
-    "codex": {"SessionStart": ["start"], "UserPromptSubmit": ["prompt"], "Stop": ["stop"]},
+    "codex": {"SessionStart": ["start"], "UserPromptSubmit": ["prompt"], "Stop": ["stop"], "SessionEnd": ["end"]},
     "gemini-cli": {"SessionStart": ["start"], "BeforeAgent": ["prompt"], "AfterAgent": ["stop"]},
 }
 OURS = {"hooks": [{"type": "command", "command": "mab hook stop --as x"}]}
@@ -58,6 +58,76 @@ def test_each_client_gets_its_hooks_where_it_looks_and_undo_leaves_no_trace(
     assert not list((place.state / "clients").iterdir())
 
 
+PLUGIN = ".config/opencode/plugins/multiagent-bridge.js"
+
+
+def said(path: Path, name: str) -> object:
+    """The value of one constant of the plugin."""
+    (line,) = [line for line in path.read_text().splitlines() if line.startswith(f"const {name} = ")]
+    return json.loads(line.removeprefix(f"const {name} = "))
+
+
+def test_opencode_gets_a_plugin_that_asks_this_very_program_and_undo_leaves_no_trace(place: Place, run: Run) -> None:
+    before = place.tree()
+    shown = run("--client", "opencode", "--hooks", "--print")
+    assert "+export const MultiagentBridge" in shown.stdout
+    assert place.tree() == before
+    done = run("--client", "opencode", "--hooks", "--as", "builder", "--yes")
+    assert done.exit_code == 0, done.stderr
+    plugin = place.home / PLUGIN
+    assert said(plugin, "COMMAND") == [str(place.mab)]
+    assert said(plugin, "OPTIONS") == ["--client", "opencode", "--as", "builder", "--home", str(place.state)]
+    assert plugin.stat().st_mode & 0o777 == 0o600
+    assert run("--undo", "--yes").exit_code == 0
+    assert place.tree() == before
+    assert not [p for p in place.home.rglob("*") if p.is_dir()]
+    assert not list((place.state / "clients").iterdir())
+
+
+def test_a_second_run_leaves_the_plugin_and_a_new_name_replaces_it_with_a_backup(place: Place, run: Run) -> None:
+    run("--client", "opencode", "--hooks", "--yes")
+    before = place.tree()
+    again = run("--client", "opencode", "--hooks")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert place.tree() == before
+    run("--client", "opencode", "--hooks", "--as", "second", "--yes")
+    options = said(place.home / PLUGIN, "OPTIONS")
+    assert isinstance(options, list)
+    assert options[3] == "second"
+    kept = place.home / f"{PLUGIN}.mab-backup-1"
+    assert kept.read_bytes() == before[str(place.home / PLUGIN)]
+    assert run("--undo", "--yes").exit_code == 0
+    assert not (place.home / PLUGIN).exists()
+
+
+def test_the_plugins_of_others_stay_as_they_are(place: Place, run: Run) -> None:
+    other = (place.home / PLUGIN).with_name("bell.js")
+    other.parent.mkdir(parents=True)
+    other.write_text("export const Bell = async () => ({})\n")
+    before = place.tree()
+    run("--client", "opencode", "--hooks", "--yes")
+    assert before.items() <= place.tree().items()
+    assert run("--undo", "--yes").exit_code == 0
+    assert place.tree() == before
+
+
+def test_a_plugin_that_a_person_edited_is_kept_beside_when_it_is_taken_out(place: Place, run: Run) -> None:
+    run("--client", "opencode", "--hooks", "--yes")
+    plugin = place.home / PLUGIN
+    edited = plugin.read_text() + "// mine\n"
+    plugin.write_text(edited)
+    assert run("--undo", "--yes").exit_code == 0
+    assert not plugin.exists()
+    assert plugin.with_name(f"{plugin.name}.mab-backup-1").read_text() == edited
+
+
+def test_opencode_finds_no_plugin_among_the_backups(place: Place, run: Run) -> None:
+    for name in ("one", "two", "three"):
+        run("--client", "opencode", "--hooks", "--as", name, "--yes")
+    folder = (place.home / PLUGIN).parent
+    assert [path.name for path in folder.iterdir() if path.suffix in (".js", ".ts")] == ["multiagent-bridge.js"]
+
+
 def test_only_the_wakers_run_beside_the_session_and_every_hook_has_its_limit(place: Place, run: Run) -> None:
     run("--client", "claude-code", "--client", "gemini-cli", "--hooks", "--yes")
     claude = jsonc.loads((place.home / FILES["claude-code"]).read_text())["hooks"]
@@ -66,6 +136,9 @@ def test_only_the_wakers_run_beside_the_session_and_every_hook_has_its_limit(pla
     assert (waker["timeout"], waker["asyncRewake"]) == (3600, True)
     gemini = jsonc.loads((place.home / FILES["gemini-cli"]).read_text())["hooks"]
     assert gemini["AfterAgent"][0]["hooks"][0]["timeout"] == 10_000  # type: ignore[index]
+    run("--client", "codex", "--hooks", "--yes")
+    codex = jsonc.loads((place.home / FILES["codex"]).read_text())["hooks"]
+    assert codex["SessionEnd"][0]["hooks"][0]["timeout"] == 3  # type: ignore[index]
 
 
 @pytest.mark.parametrize("client", FILES)
@@ -135,7 +208,7 @@ def test_hooks_that_a_person_took_out_are_no_trouble_for_undo(place: Place, run:
     assert file.read_text() == "{}\n"
 
 
-@pytest.mark.parametrize("client", [client for client in CLIENTS if client not in FILES])
+@pytest.mark.parametrize("client", [client for client in CLIENTS if client not in (*FILES, "opencode")])
 def test_a_client_without_hooks_gets_its_server_and_says_so(client: str, place: Place, run: Run) -> None:
     done = run("--client", client, "--hooks", "--yes")
     assert done.exit_code == 0

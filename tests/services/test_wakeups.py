@@ -250,3 +250,29 @@ async def test_an_agent_that_waits_by_itself_is_left_alone_by_its_waker(two: Pai
             tasks.cancel_scope.cancel()
     assert read == [1]
     assert await actions(two.hub) == []
+
+
+async def test_mail_that_an_agent_could_not_take_after_all_wakes_it(two: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    noticed, claim = Wakeups.noticed, two.hub.ids.claim()
+    taken: list[int] = []
+
+    async def too_late(wakeups: Wakeups, caller: Caller, event: object) -> Verdict:
+        if not taken:
+            # between the waker's look and its question the agent asked by itself
+            taken.append(len((await two.hub.messages.check(two.bob, NO_CREDENTIALS, claim)).letters))
+        return await noticed(wakeups, caller, event)
+
+    monkeypatch.setattr(Wakeups, "noticed", too_late)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks, two.hub.bell.listen("nobody rings this") as pause:
+            found: list[Verdict] = []
+
+            async def waits() -> None:
+                found.append(await two.hub.wakeups.wait(hook("bob"), 30))
+
+            tasks.start_soon(waits)
+            await two.send(two.alice, "one")
+            await pause.wait(0.1)
+            assert (taken, found) == ([1], [])
+            await two.hub.messages.release(two.bob, claim)
+    assert [woken(one) for one in found] == [[("b", 1, ("a",))]]

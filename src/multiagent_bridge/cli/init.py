@@ -147,17 +147,24 @@ def _plan_entries(
 
 
 def _plan_hooks(plan: _Plan, machine: Machine, state: Path, as_name: str | None) -> None:
-    from multiagent_bridge.clients.changes import plan_hooks
+    from multiagent_bridge.clients.changes import plan_hooks, plan_plugin
     from multiagent_bridge.clients.hooks import HOOKS
     from multiagent_bridge.clients.machine import launch_words, plain
+    from multiagent_bridge.clients.plugins import PLUGINS
 
     words = launch_words(machine, sys.argv[0], sys.executable)
     home = plain(os.path.normpath(state), "MAB_HOME") if machine.environ.get("MAB_HOME") else ""
     for change in list(plan.changes):
+        agent = _agent_name(as_name if as_name is not None else change.client.name)
+        if change.client.name in PLUGINS:
+            plan.attempt(
+                change.client.name,
+                lambda change=change, agent=agent: plan_plugin(change, machine, words, agent, home, state),  # type: ignore[misc]
+            )
+            continue
         if change.client.name not in HOOKS:
             _say(f"{change.client.name}: no hooks, it has none that run a command")
             continue
-        agent = _agent_name(as_name if as_name is not None else change.client.name)
         try:
             hooked = plan_hooks(change, machine, words, agent, home, state)
         except BridgeError as error:

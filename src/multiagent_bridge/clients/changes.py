@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from multiagent_bridge.clients import documents, files, hooks, records
+from multiagent_bridge.clients import documents, files, hooks, plugins, records
 from multiagent_bridge.clients.difference import difference
 from multiagent_bridge.clients.documents import Entry
 from multiagent_bridge.clients.files import Snapshot, shown
 from multiagent_bridge.clients.machine import Machine
 from multiagent_bridge.clients.programs import SCOPES, Client, Scope, client_called, is_ours, merged
 from multiagent_bridge.clients.records import Record
-from multiagent_bridge.errors import BridgeError, Conflict, Invalid
+from multiagent_bridge.errors import BridgeError, Conflict, Invalid, Refused
 
 Action = Literal["none", "add", "update", "replace", "remove", "restore", "delete", "forget"]
 
@@ -140,6 +140,34 @@ def plan_hooks(change: Change, machine: Machine, words: tuple[str, ...], agent: 
     return Change(client, "user", snapshot, action, new.encode(), entry, record, key, known.next_step)
 
 
+def plan_plugin(change: Change, machine: Machine, words: tuple[str, ...], agent: str, home: str, state: Path) -> Change:
+    """How the plugin of the client of `change` gets to where the client looks for plugins.
+
+    Raises Conflict for a file there that is not ours, Refused for a link, Unavailable for one that cannot be written.
+    """
+    client, known = change.client, plugins.PLUGINS[change.client.name]
+    path = known.file(machine)
+    if path.is_symlink():
+        raise Refused(f"{shown(path)} is a link", "remove it: a plugin is a program and must not lead elsewhere")
+    snapshot = files.look(path)
+    with _named(snapshot):
+        present = snapshot.content is not None
+        if present and not plugins.is_ours(snapshot.text):
+            raise Conflict("another plugin goes by that name", "move it away")
+        new = known.text(words, agent, home).encode()
+        if new == snapshot.content:
+            return Change(client, "user", snapshot, "none", new, key="plugin")
+        files.check_writable(snapshot)
+    earlier = records.load(state, snapshot.target)
+    if present and earlier is not None:
+        record = earlier.followed_by(files.digest(new), untouched=False)
+    else:
+        where = (str(snapshot.path), str(snapshot.target))
+        record = Record(client.name, "user", *where, files.digest(new), server=False, plugin=True)
+    action: Action = "update" if present else "add"
+    return Change(client, "user", snapshot, action, new, {}, record, "plugin", known.next_step)
+
+
 def plan_undo(record: Record) -> Change:
     """How what `record` tells of is taken back. Raises Conflict when the entry is no longer ours."""
     client = client_called(record.client)
@@ -152,6 +180,11 @@ def plan_undo(record: Record) -> Change:
     with _named(snapshot):
         if snapshot.content is None:
             return Change(client, scope, snapshot, "forget", record=record)
+        if record.plugin:
+            if not plugins.is_ours(snapshot.text):
+                return Change(client, scope, snapshot, "forget", record=record)
+            files.check_writable(snapshot)
+            return Change(client, scope, snapshot, "delete", None, record=record)
         if files.digest(snapshot.content) == record.after:
             files.check_writable(snapshot)
             if record.created:
@@ -182,6 +215,8 @@ def carry_out(change: Change, state: Path) -> Path | None:
         return _write(change, change.record, state)
     kept = None
     if change.action == "delete":
+        if change.record.after != files.digest(change.snapshot.content or b""):
+            kept = files.keep_copy(change.snapshot)  # somebody edited our file
         files.delete(change.snapshot, tuple(Path(folder) for folder in change.record.directories))
     elif change.new is not None:
         if change.action == "remove":

@@ -19,6 +19,9 @@ CONTAINER = "hooks"
 ANSWER_SECONDS = 10
 """Longest that a client waits for an answer."""
 
+END_SECONDS = 3
+"""Longest that Codex lets a hook at the end of a session take."""
+
 WAKER_SECONDS = 3600
 """Longest that a waker may stay beside an idle session."""
 
@@ -43,6 +46,8 @@ class Hooks:
         hook: Entry = {"type": "command", "command": shlex.join(command)}
         if what == "wake":
             return {**hook, "asyncRewake": True, "timeout": WAKER_SECONDS}
+        if what == "end":
+            return {**hook, "timeout": END_SECONDS}
         return {**hook, "timeout": ANSWER_SECONDS * (1000 if self.milliseconds else 1)}
 
 
@@ -56,7 +61,7 @@ HOOKS = {
     "codex": Hooks(
         "codex",
         lambda m: m.directory("CODEX_HOME", m.home / ".codex") / "hooks.json",
-        {"SessionStart": ("start",), "UserPromptSubmit": ("prompt",), "Stop": ("stop",)},
+        {"SessionStart": ("start",), "UserPromptSubmit": ("prompt",), "Stop": ("stop",), "SessionEnd": ("end",)},
         next_step="start a new session; /hooks: look at them and trust them",
     ),
     "gemini-cli": Hooks(

@@ -19,8 +19,8 @@ class Record:
     """One configured file. `before` and `after` are SHA-256 of its bytes around our writing.
 
     `before` is None once the bytes to go back to are gone; `created`: there was no file; `containers`: how many objects
-    around the entry we made; `directories`: those we made; `foreign`: somebody else's entry stood at our key. `server` and
-    `hooks`: which of the two we wrote there.
+    around the entry we made; `directories`: those we made; `foreign`: somebody else's entry stood at our key. `server`,
+    `hooks` and `plugin`: which of them we wrote there; a plugin is the whole file.
     """
 
     client: str
@@ -36,6 +36,7 @@ class Record:
     foreign: bool = False
     server: bool = True
     hooks: bool = False
+    plugin: bool = False
 
     def followed_by(self, after: str, *, untouched: bool) -> Record:
         """This record when our own entry is written anew; `untouched`: nobody changed the file since."""
@@ -94,7 +95,7 @@ def _load(file: Path) -> Record | None:
         record = Record(**{**value, "directories": tuple(value["directories"])})
         texts = [record.client, record.scope, record.path, record.target, record.after, *record.directories]
         maybe = [record.before, record.backup]
-        numbers = [record.created, record.containers, record.foreign, record.server, record.hooks]
+        numbers = [record.created, record.containers, record.foreign, record.server, record.hooks, record.plugin]
         if not all(isinstance(text, str) for text in [*texts, *(m for m in maybe if m is not None)]):
             raise TypeError
         if not all(isinstance(number, int) for number in numbers):

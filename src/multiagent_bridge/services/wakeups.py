@@ -28,8 +28,9 @@ LOOKED_BACK = 400
 SENDERS = 50
 """Unread messages whose senders are named."""
 
-SETTLE_SECONDS = 0.03
-"""Left to an agent that waits for its mail by itself: then nothing is unread any more, and nobody is woken."""
+SETTLE_SECONDS = 0.004
+"""Left to an agent that waits for its mail by itself, to ask for it: writes follow each other, so that ours, which judges,
+comes after, and nobody is woken for mail that was handed over."""
 
 TICK_SECONDS = 5.0
 """How often a waker looks without having been rung."""
@@ -110,10 +111,10 @@ class Wakeups:
                 now = self._clock.monotonic()
                 if news - judged or (news and again is not None and now >= again):
                     await ear.wait(SETTLE_SECONDS)
-                    if await self._store.read(lambda tx: self._news(tx, caller)):
-                        verdict = await self.noticed(caller, "wake")
-                        if verdict.wake:
-                            return verdict
+                    verdict = await self.noticed(caller, "wake")
+                    if verdict.wake:
+                        return verdict
+                    if verdict.waiting:
                         # a pause may end by itself, and the same mail is looked at again
                         judged, again = news, now + RETRY_SECONDS * SECOND if verdict.paused else None
                 left = (ends - self._clock.monotonic()) / SECOND
