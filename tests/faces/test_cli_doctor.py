@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -368,8 +369,7 @@ def test_a_part_of_the_program_that_is_missing_is_a_failure_with_the_repair(
 
 def test_every_examination_is_there(terminal: Terminal) -> None:
     for name, module in doctor.EXAMINATIONS:
-        modules = {"checks": checks, "checks_store": checks_store, "checks_sandbox": checks_sandbox}
-        assert callable(getattr(modules[module], name))
+        assert callable(getattr(import_module(f"multiagent_bridge.cli.{module}"), name))
 
 
 def test_without_a_home_directory_doctor_says_so_without_a_traceback(terminal: Terminal) -> None:

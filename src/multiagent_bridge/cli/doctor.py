@@ -23,6 +23,7 @@ EXAMINATIONS = (
     ("socket_path", "checks"),
     ("master_key", "checks"),
     ("database", "checks_store"),
+    ("server", "checks_postgres"),
     ("journal", "checks_store"),
     ("hub", "checks_store"),
     ("sandbox", "checks_sandbox"),

@@ -9,6 +9,8 @@ import typer
 from multiagent_bridge.cli import output
 from multiagent_bridge.cli.conversations import Json
 
+HIDDEN = "**********"
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
@@ -44,11 +46,16 @@ def validate(as_json: Json = False) -> None:
 
 
 def _masked(url: str) -> str:
-    """A store URL without the password that may stand in it."""
+    """A store URL without the password that may stand in it; one that cannot be read is not shown at all."""
+    import re
     from urllib.parse import urlsplit
 
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":**********@", 1) if password else url
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return HIDDEN
+    shown = url.replace(f":{password}@", f":{HIDDEN}@", 1) if password else url
+    return re.sub(r"(?i)([?&]password=)[^&#]*", rf"\g<1>{HIDDEN}", shown)
 
 
 def _flat(prefix: str, value: dict[str, Any]) -> list[tuple[str, object]]:

@@ -79,9 +79,10 @@ def _again(seen: dict[str, Any], as_json: bool) -> None:
 
 def _has_store(settings: Settings) -> bool:
     """Whether anything was ever stored: opening the store would make one."""
-    from multiagent_bridge.wiring import sqlite_path
+    from multiagent_bridge.wiring import store_file
 
-    return os.path.lexists(sqlite_path(settings.store_url, settings.home))
+    path = store_file(settings)
+    return path is None or os.path.lexists(path)
 
 
 async def _seen(settings: Settings, hub: Hub | None) -> dict[str, Any]:

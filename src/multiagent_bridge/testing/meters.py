@@ -109,6 +109,10 @@ METER_LAWS: tuple[MeterLaw, ...] = (
 )
 
 
+BESIDE_LAWS = tuple(law for law in METER_LAWS if law is not a_bucket_that_is_full_again_can_be_swept)
+"""What holds as well for a meter beside the store, whose buckets go by themselves."""
+
+
 async def exercise_meter(opened: Callable[[], AbstractAsyncContextManager[tuple[Store, Meter]]]) -> None:
     """Hold a meter to every law, each with a fresh store. Raises `laws.Broken` for the first that does not hold."""
     for law in METER_LAWS:

@@ -1,0 +1,42 @@
+"""Bindings in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiagent_bridge.adapters.postgres.queries import named
+from multiagent_bridge.adapters.postgres.statements import Statements
+from multiagent_bridge.model.conversations import Binding
+
+_SQL = named("bindings")
+
+
+class Bindings:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def bind(self, binding: Binding) -> None:
+        values = {
+            "agent": binding.agent,
+            "conversation_id": binding.conversation_id,
+            "session_id": binding.session_id,
+            "generation": binding.generation,
+            "bound_at": binding.bound_at,
+        }
+        await self._run.do(_SQL["bind"], values)
+
+    async def of(self, agent: str) -> Sequence[Binding]:
+        rows = await self._run.rows(_SQL["of"], {"agent": agent})
+        for row in rows:
+            self._run.seen["conversations", row[1]] = row[5:12]
+            self._run.seen["sessions", row[1], row[2]] = row[12:]
+        return [Binding(*row[:5]) for row in rows]
+
+    async def holders(self, conversation_id: str, session_id: str) -> Sequence[str]:
+        values = {"conversation_id": conversation_id, "session_id": session_id}
+        return [agent for (agent,) in await self._run.rows(_SQL["holders"], values)]
+
+    async def sweep(self, before: int, prefix: str) -> int:
+        return await self._run.change(_SQL["sweep"], {"before": before, "prefix": prefix})

@@ -1,0 +1,52 @@
+"""Conversations in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiagent_bridge.adapters.postgres.queries import named
+from multiagent_bridge.adapters.postgres.statements import Statements, missing
+from multiagent_bridge.model.conversations import Conversation
+
+_SQL = named("conversations")
+
+
+class Conversations:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Statements) -> None:
+        self._run = run
+
+    async def add(self, conversation: Conversation) -> None:
+        c = conversation
+        values = {
+            "id": c.id,
+            "created_at": c.created_at,
+            "expires_at": c.expires_at,
+            "sealed_key": c.sealed_key,
+            "last_message": c.last_message,
+            "messages": c.messages,
+            "bytes": c.bytes,
+        }
+        await self._run.do(_SQL["add"], values)
+
+    async def get(self, conversation_id: str) -> Conversation | None:
+        row = await self._run.one(("conversations", conversation_id), _SQL["get"], {"id": conversation_id})
+        return Conversation(*row) if row else None
+
+    async def count_message(self, conversation_id: str, size: int) -> int:
+        row = await self._run.row(_SQL["count_message"], {"id": conversation_id, "size": size})
+        if row is None:
+            raise missing("conversation")
+        return int(row[0])
+
+    async def extend(self, conversation_id: str, expires_at: int) -> None:
+        await self._run.change_one(_SQL["extend"], {"id": conversation_id, "expires_at": expires_at}, "conversation")
+
+    async def list(self) -> Sequence[Conversation]:
+        return [Conversation(*row) for row in await self._run.rows(_SQL["list"], {})]
+
+    async def remove(self, conversation_id: str) -> None:
+        """The schema's cascades take everything but the buckets, whose keys begin with the id and a slash."""
+        await self._run.change_one(_SQL["remove"], {"id": conversation_id}, "conversation")
+        await self._run.do(_SQL["remove_buckets"], {"id": conversation_id})

@@ -1,0 +1,34 @@
+-- name: lock
+SELECT head FROM journal_head FOR UPDATE;
+
+-- name: head
+SELECT head FROM journal_head;
+
+-- name: append
+WITH written AS (
+  INSERT INTO journal (seq, conversation_id, line)
+  SELECT * FROM unnest(:seqs::bigint[], :conversations::text[], :lines::text[]))
+UPDATE journal_head SET head = :head;
+
+-- name: line
+SELECT line FROM journal WHERE seq = :seq;
+
+-- name: lines
+SELECT seq, line FROM journal WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: lines_of
+SELECT seq, line FROM journal WHERE conversation_id = :conversation_id AND seq > :after ORDER BY seq LIMIT :limit;
+
+-- The first note of a size stays: a second one that differs must not hide it.
+
+-- name: add_checkpoint
+INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING;
+
+-- name: checkpoints
+SELECT size, note FROM checkpoints ORDER BY size;
+
+-- name: newest
+SELECT seq, line FROM journal ORDER BY seq DESC LIMIT :limit;
+
+-- name: newest_of
+SELECT seq, line FROM journal WHERE conversation_id = :conversation_id ORDER BY seq DESC LIMIT :limit;

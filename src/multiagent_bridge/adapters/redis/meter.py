@@ -1,0 +1,60 @@
+"""The meter of several hubs, beside the store: three windows judged and charged by one script, which Redis runs alone.
+
+An act that is refused after it was charged has spent its charge: the charge is not part of the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from multiagent_bridge.adapters.redis.address import LOST, Address, translated
+from multiagent_bridge.errors import Unavailable
+from multiagent_bridge.guard import rate
+from multiagent_bridge.model.limits import SECOND, Window
+from multiagent_bridge.ports import Tx
+
+_SCRIPT = (files(__package__) / "meter.lua").read_text(encoding="utf-8")
+
+
+class RedisMeter:
+    """`ports.Meter`; `async with RedisMeter(address) as meter`. Raises Unavailable with `retry_after` while Redis is away:
+    who cannot be counted is not let in.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._client = address.client("meter")
+        self._charge = self._client.register_script(_SCRIPT)
+        self._prefix = f"{address.prefix}:rate:"
+
+    async def open(self) -> None:
+        """Raises Unavailable when the server does not answer."""
+        try:
+            await self._client.ping()
+        except LOST as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def __aenter__(self) -> RedisMeter:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def charge(self, tx: Tx, key: str, windows: Sequence[Window], now: int) -> int:
+        """As `ports.Meter.charge`; at most `rate.WINDOWS` windows, else ValueError."""
+        if len(windows) > rate.WINDOWS:
+            raise ValueError(f"a bucket has room for {rate.WINDOWS} windows, not {len(windows)}")
+        if not windows:
+            return 0
+        costs = [str(number) for w in windows for number in (rate.emission(w), w.seconds * SECOND)]
+        try:
+            found = await self._charge(keys=[self._prefix + key], args=[str(now), str(rate.SLACK), *costs])
+            return int(found)
+        except LOST as error:
+            raise translated(error) from error
+        except (TypeError, ValueError) as error:
+            raise Unavailable("Redis answered what nobody asked", "see who else writes under its prefix") from error

@@ -1,0 +1,163 @@
+"""Every law of `ports.Bell` and `ports.Meter`, held against a real Valkey, and what happens when it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from multiagent_bridge.adapters.redis.address import Address, checked
+from multiagent_bridge.adapters.redis.bell import RedisBell
+from multiagent_bridge.adapters.redis.meter import RedisMeter
+from multiagent_bridge.errors import Invalid, Unavailable
+from multiagent_bridge.model.limits import Window
+from multiagent_bridge.ports import Bell, Store, Tx
+from multiagent_bridge.testing.bells import BELL_LAWS, BellLaw
+from multiagent_bridge.testing.laws import NOW
+from multiagent_bridge.testing.meters import BESIDE_LAWS, TEN, THREE, MeterLaw, charge, spend
+from tests.valkey_server import PASSWORD, Server, served
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+SOON = 20.0
+
+
+class Beside:
+    """A store whose transactions may wait for others, as PostgreSQL's may; this meter looks into none."""
+
+    async def write(self, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+        return await work(cast(Tx, None))
+
+
+STORE = cast(Store, Beside())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with served() as found:
+        yield found
+
+
+@pytest.fixture
+def mortal() -> Iterator[Server]:
+    """One that a test may kill."""
+    with served() as found:
+        yield found
+
+
+def address(server: Server) -> Address:
+    return Address(server.url, password=PASSWORD, prefix=f"t{secrets.token_hex(4)}")
+
+
+async def nothing() -> bool:
+    return False
+
+
+@asynccontextmanager
+async def rung(server: Server) -> AsyncIterator[tuple[Bell, Bell]]:
+    place = address(server)
+    async with RedisBell(place, nothing) as ours, RedisBell(place, nothing) as theirs:
+        yield ours, theirs
+
+
+@pytest.mark.parametrize("law", BELL_LAWS, ids=lambda law: law.__name__)
+async def test_the_bell_keeps_the_law(server: Server, law: BellLaw) -> None:
+    async with rung(server) as (ours, theirs):
+        await law(ours, theirs)
+
+
+@pytest.mark.parametrize("law", BESIDE_LAWS, ids=lambda law: law.__name__)
+async def test_the_meter_keeps_the_law(server: Server, law: MeterLaw) -> None:
+    async with RedisMeter(address(server)) as meter:
+        await law(STORE, meter)
+
+
+async def test_two_hubs_share_one_budget(server: Server) -> None:
+    place = address(server)
+    async with RedisMeter(place) as ours, RedisMeter(place) as theirs:
+        admitted = await asyncio.gather(*(spend(STORE, meter, THREE, NOW, 40) for meter in (ours, theirs)))
+    assert sum(admitted) == 10
+
+
+async def test_a_bucket_goes_when_it_says_nothing_any_more(server: Server) -> None:
+    place = address(server)
+    async with RedisMeter(place) as meter:
+        await charge(STORE, meter, TEN, NOW)
+    with server.client() as client:
+        (key,) = client.keys(f"{place.prefix}:rate:*")
+        # one of ten a minute is back after six seconds, and a minute is allowed for clocks that differ
+        assert 60_000 < client.pttl(key) <= 66_000
+
+
+async def test_listeners_look_when_a_lost_server_is_back(mortal: Server) -> None:
+    async with rung(mortal) as (ours, theirs), theirs.listen("t") as there:
+        mortal.stop()
+        ours.ring("t")
+        mortal.start()
+        assert await there.wait(SOON)
+        async with theirs.listen("u") as other:
+            ours.ring("u")
+            assert await other.wait(SOON)
+
+
+async def test_who_cannot_be_counted_is_told_when_to_come_back_and_then_is_counted(mortal: Server) -> None:
+    async with RedisMeter(address(mortal)) as meter:
+        assert await charge(STORE, meter, TEN, NOW) == 0
+        mortal.stop()
+        with pytest.raises(Unavailable) as refused:
+            await charge(STORE, meter, TEN, NOW)
+        assert refused.value.facts["retry_after"] == 1.0
+        mortal.start()
+        assert await charge(STORE, meter, TEN, NOW) == 0
+
+
+async def test_a_flush_forgets_what_was_spent_and_nothing_else(server: Server) -> None:
+    async with RedisMeter(address(server)) as meter:
+        assert await spend(STORE, meter, TEN, NOW, 12) == 10
+        with server.client() as client:
+            client.flushall()
+            client.script_flush()
+        assert await spend(STORE, meter, TEN, NOW, 12) == 10
+
+
+async def test_a_bucket_that_somebody_else_wrote_is_unavailable_not_a_crash(server: Server) -> None:
+    place = address(server)
+    async with RedisMeter(place) as meter:
+        with server.client() as client:
+            client.set(f"{place.prefix}:rate:k", "mine")
+        with pytest.raises(Unavailable):
+            await charge(STORE, meter, (Window(1, 1),), NOW, "k")
+
+
+async def test_a_wrong_password_is_named_and_never_shown(server: Server) -> None:
+    wrong = Address(server.url, password="wrong horse")
+    with pytest.raises(Unavailable, match=r"redis\.password") as refused:
+        async with RedisMeter(wrong):
+            pass
+    assert "wrong horse" not in str(refused.value)
+    assert "wrong horse" not in repr(wrong)
+    with pytest.raises(Unavailable):
+        async with RedisBell(wrong, nothing):
+            pass
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h", "redis://", "redis://h:port", "rediss://h?ssl_cert_reqs=none", "redis://[", "", "h:6379"]
+)
+def test_a_url_that_is_none_of_redis_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        checked(url)
+    assert "ssl_cert_reqs" not in str(refused.value)
+
+
+async def test_planted_messages_are_at_most_a_reason_to_look(server: Server) -> None:
+    place = address(server)
+    async with RedisBell(place, nothing) as bell, bell.listen("t") as ear:
+        with server.client() as client:
+            for content in (b"", b"x", b"\0" * 7, b"n" * 8 + b"short", b"n" * 100_000):
+                client.publish(f"{place.prefix}:bell", content)
+            client.publish(f"{place.prefix}:bell", b"n" * 8 + bytes(8))
+        assert await ear.wait(SOON)
