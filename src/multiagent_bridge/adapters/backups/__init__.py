@@ -1,0 +1,1 @@
+"""Backups: a consistent copy of the whole store as one SQLite file, encrypted as an age file."""

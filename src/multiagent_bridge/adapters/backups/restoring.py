@@ -1,0 +1,109 @@
+"""Opening a backup and putting its database in place, everything looked at before anything is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from multiagent_bridge.adapters.backups import container
+from multiagent_bridge.adapters.backups.copies import sound
+from multiagent_bridge.adapters.sqlite.files import DatabaseFiles, FileLock
+from multiagent_bridge.adapters.state import opened, prepared
+from multiagent_bridge.errors import Conflict, Invalid, Tampered, Unavailable
+from multiagent_bridge.model.backups import Backup
+
+
+@asynccontextmanager
+async def unpacked(
+    home: Path, file: Path, keys: container.Wrapping, signer: str, identity: str | None
+) -> AsyncIterator[tuple[Backup, Path]]:
+    """What the file is, and its database, decrypted and verified, for as long as the context.
+
+    Raises Invalid (no backup), Refused (another bridge's), Tampered (cut short, changed, or not what it says), Unavailable.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="restore-", dir=prepared(home)))
+    try:
+        plain = scratch / "bridge.db"
+        backup = await asyncio.to_thread(_read, file, plain, keys, identity)
+        if backup.manifest.signer != signer:
+            raise Invalid(
+                "the journal in the backup is signed by another master key",
+                "put the master.key of its bridge in place first",
+            )
+        head = await sound(plain)
+        if (head.size, head.last) != (backup.manifest.entries, backup.manifest.head):
+            raise Tampered("the backup does not hold the journal that it says", "use another one")
+        yield backup, plain
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+async def put_in_place(plain: Path, database: Path, overwrite: bool) -> None:
+    """Make the file at `plain` the database, and keep the one that was there under a name of its own.
+
+    Raises Conflict when there is one and `overwrite` was not said; Unavailable.
+    """
+    await asyncio.to_thread(_placed, plain, database, overwrite)
+
+
+def _read(file: Path, plain: Path, keys: container.Wrapping, identity: str | None) -> Backup:
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Invalid("the backup cannot be opened", "look at its path and who may read it") from error
+    with os.fdopen(handle, "rb") as closed, os.fdopen(opened(plain, os.O_RDWR | os.O_CREAT | os.O_EXCL), "wb") as out:
+        try:
+            manifest = container.read(closed, out, keys, identity)
+            out.flush()
+            os.fsync(out.fileno())
+        except OSError as error:
+            raise Unavailable("the backup cannot be unpacked", "look at the disk of the state directory") from error
+    size, digest = container.summed(file.resolve())
+    return Backup(str(file), size, digest, manifest)
+
+
+def _placed(plain: Path, database: Path, overwrite: bool) -> None:
+    files = DatabaseFiles(database)
+    files.prepare_directory()
+    files.refuse_planted()
+    lock = FileLock(files)
+    lock.acquire()
+    try:
+        there = [
+            path for path in (files.path, files.log, files.path.with_name(files.path.name + "-shm")) if path.exists()
+        ]
+        if there and not overwrite:
+            raise Conflict(
+                "there is a store already", "say --overwrite to replace it: its file is kept beside the new one"
+            )
+        aside = f".replaced-{secrets.token_hex(4)}"
+        for path in there:
+            path.rename(path.with_name(path.name + aside))
+        # within one file system, since the state directory may lie on another than the store
+        draft = files.path.with_name(f".{files.path.name}{aside}")
+        shutil.copyfile(plain, draft)
+        draft.chmod(0o600)
+        _synced(draft, os.O_RDONLY)
+        draft.rename(files.path)
+        _synced(files.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise Unavailable(
+            "the store could not be put in place", "look at its folder: what was there is kept there"
+        ) from error
+    finally:
+        lock.release()
+        lock.close()
+
+
+def _synced(path: Path, flags: int) -> None:
+    handle = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

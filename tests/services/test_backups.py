@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from multiagent_bridge.adapters.backups.copies import sqlite_copy
+from multiagent_bridge.adapters.backups.store import FolderBackups
+from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.sqlite.store import SqliteStore
+from multiagent_bridge.errors import BridgeError, NotAllowed, Unavailable
+from multiagent_bridge.model.limits import Limits, Window
+from multiagent_bridge.services.backups import Backups
+from multiagent_bridge.services.gate import Gate
+from multiagent_bridge.services.hub import Hub
+from multiagent_bridge.testing.hubs import MASTER, OWNER, TestHub, agent, memory_hub
+
+pytestmark = pytest.mark.anyio
+DAY = 86_400
+
+
+def backups(world: TestHub, home: Path, source: Path) -> Backups:
+    keys = MasterKeys(MASTER)
+    folder = FolderBackups(home, lambda target: sqlite_copy(source, target), keys, keys.signer, "0")
+    gate: Gate = world.hub.tasks._gate
+    return Backups(gate, world.hub.journal, folder, world.clock)
+
+
+async def actions(hub: Hub) -> list[tuple[str, str]]:
+    return [(entry.action, entry.outcome) for entry in await hub.journal.newest(50)]
+
+
+async def test_one_is_made_when_the_newest_is_too_old_and_the_oldest_go(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "kept"
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        verbs = backups(world, home, home / "bridge.db")
+        made = []
+        for _ in range(5):
+            made.append(await verbs.due(OWNER, str(folder), DAY, 2, ()))
+            assert await verbs.due(OWNER, str(folder), DAY, 2, ()) is None
+            world.clock.advance(DAY - 60)
+            assert await verbs.due(OWNER, str(folder), DAY, 2, ()) is None
+            world.clock.advance(61)
+    assert None not in made
+    assert len(list(folder.iterdir())) == 2
+    assert {str(path) for path in folder.iterdir()} == {backup.path for backup in made[-2:] if backup}
+
+
+async def test_what_is_not_ours_in_the_folder_is_never_removed(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "kept"
+    home.mkdir(mode=0o700)
+    folder.mkdir()
+    for name in ("bridge-old.age", "bridge-20200101T000000Z.age.bak", "thesis.txt"):
+        (folder / name).write_text("mine")
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        verbs = backups(world, home, home / "bridge.db")
+        for _ in range(3):
+            await verbs.due(OWNER, str(folder), DAY, 1, ())
+            world.clock.advance(2 * DAY)
+    assert sorted(path.name for path in folder.iterdir() if path.read_bytes() == b"mine") == [
+        "bridge-20200101T000000Z.age.bak", "bridge-old.age", "thesis.txt"
+    ]  # fmt: skip
+    assert len(list(folder.iterdir())) == 4
+
+
+async def test_writers_go_on_while_a_backup_is_made_and_it_is_of_one_instant(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(Limits(creations=(Window(10_000, 60),)), store)
+        verbs = backups(world, home, home / "bridge.db")
+
+        async def write() -> None:
+            for _ in range(40):
+                await world.hub.conversations.create(agent("one"), "backend", "frontend")
+
+        made, *_ = await asyncio.gather(verbs.make(OWNER, str(tmp_path / "b.age"), ""), write(), write())
+    assert 0 <= made.manifest.entries <= 81
+
+
+async def test_a_backup_that_fails_is_a_refusal_in_the_journal(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        verbs = backups(world, home, tmp_path / "nowhere.db")
+        with pytest.raises(BridgeError):
+            await verbs.make(OWNER, str(tmp_path / "b.age"), "")
+        assert ("store.backup", "refused") in await actions(world.hub)
+    assert list(tmp_path.iterdir()) == [home]
+
+
+async def test_agents_make_no_backups(tmp_path: Path) -> None:
+    world = memory_hub()
+    with pytest.raises(NotAllowed):
+        await world.hub.backups.make(agent("one"), str(tmp_path / "b.age"), "")
+    with pytest.raises(Unavailable):
+        await world.hub.backups.make(OWNER, str(tmp_path / "b.age"), "")
