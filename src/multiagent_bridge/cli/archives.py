@@ -1,4 +1,4 @@
-"""Commands of evidence and archives: export, import, report."""
+"""Commands of evidence and archives: export, import, report, report verify."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Conv, Json
-from multiagent_bridge.errors import Invalid, Unavailable
+from multiagent_bridge.errors import Invalid, Tampered, Unavailable
 
 ARCHIVE_BYTES = 200_000_000
 
@@ -60,14 +60,31 @@ def restore(
     output.table(["session", "role", "invite"], rows)
 
 
+VERIFY = "verify"
+"""Stands where a conversation's id stands; no id is a bare word."""
+
+
 def report(
     conversation: Annotated[
-        str | None, typer.Argument(metavar="[CONV]", help="One conversation; all when left out.")
+        str | None,
+        typer.Argument(metavar="[CONV]", help="One conversation, all when left out; or verify, to check a report."),
+    ] = None,
+    checked: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="After verify: the report.json that mab validate wrote.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="After verify: the verifier key that must have signed it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Evidence from the journal, with a citation block: counts, refusals, latencies, verification, checkpoint."""
+    """Evidence from the journal, with a citation block; `report verify FILE` checks a report of mab validate."""
+    if conversation == VERIFY:
+        _verify(checked, file, key, as_json)
+        return
+    if checked is not None or key is not None:
+        raise Invalid("a file and a key go with verify", "mab report verify FILE --key KEY")
     from multiagent_bridge.services.reports import markdown
 
     found = owner.run(lambda hub, me: hub.reports.report(conversation))
@@ -77,6 +94,32 @@ def report(
     else:
         write_private(file, content)
         output.say(f"the report is in {file}")
+
+
+def _verify(report: Path | None, out: Path | None, key: str | None, as_json: bool) -> None:
+    """Check a report of `mab validate` against its signature and the journal beside it."""
+    from multiagent_bridge.validation.verify import verified
+
+    if report is None:
+        raise Invalid("it is not said which report is to be verified", "mab report verify FILE")
+    if out is not None:
+        raise Invalid("verify writes no file", "leave out --output")
+    try:
+        found = verified(report, key)
+    except Tampered as wrong:
+        if as_json:
+            output.data({"verified": False, "sentence": wrong.sentence, **wrong.facts})
+        raise
+    if as_json:
+        output.data(found.fields())
+        return
+    output.line(
+        f"verified: {found.tests} tests, {found.passed} passed{'' if found.complete else ', not all were run'}; "
+        f"{found.entries} entries, {found.checkpoints} checkpoints"
+    )
+    output.say(
+        f"signed by {found.verifier_key}\nwhoever made the report made this key: compare it with the one you were told"
+    )
 
 
 def write_private(file: Path, content: str) -> None:
