@@ -50,10 +50,25 @@ stage_check() { ./dev check; }
 
 stage_test() { ./dev test -q --durations=10; }
 
+# what stage_validate does, too
+export QUICK_RUN="tests/validation/test_runs.py::test_a_quick_run_passes_every_test_and_its_report_verifies"
+
 # Attacks run in the fast tier unless they are marked slow; this is what the fast tier leaves out but the agent programs.
 stage_slow() {
-  ./dev test --all -q --durations=10 -m "(slow or servers or machines) and not sandbox and not clients and not browser" \
-    --ignore=tests/docs/test_readme.py
+  ./dev test --all -q --durations=10 -m "(slow or machines) and not servers and not sandbox and not clients and not browser" \
+    --ignore=tests/docs/test_readme.py --deselect "$QUICK_RUN"
+}
+
+stage_servers() { # a real PostgreSQL and a real Valkey, from wheels, started by the tests
+  ./dev test --all -q --durations=10 -m "servers and not clients and not browser"
+}
+
+stage_validate() { # the thirteen tests of the S² protocol and the stress test, and their report checked by another process
+  local out
+  out=$(mktemp -d)
+  ./dev mab validate --profile quick --out "$out/report" || { rm -rf "$out"; return 1; }
+  ./dev mab report verify "$out/report/report.json"
+  rm -rf "$out"
 }
 
 stage_clients() { # real agent programs against scripted model servers, and the conformance suite
@@ -130,5 +145,5 @@ stage_fresh() { # the README's first screen: git and Python alone, nobody's acco
   echo "a prepared start takes $(((${EPOCHREALTIME/./} - ${from/./}) / 1000)) ms"
 }
 
-export -f unprivileged public_python working_copy stage_tools stage_check stage_test stage_slow stage_clients stage_documents \
-  stage_redaction stage_commands stage_bench stage_wheel stage_fresh
+export -f unprivileged public_python working_copy stage_tools stage_check stage_test stage_slow stage_servers stage_validate \
+  stage_clients stage_documents stage_redaction stage_commands stage_bench stage_wheel stage_fresh

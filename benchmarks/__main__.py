@@ -10,16 +10,23 @@ from pathlib import Path
 from benchmarks import (
     approvals,
     crash,
+    credentials,
+    delivery,
     figures,
     history,
+    hooks,
+    https,
     idle,
     latency,
     load,
     policy,
+    postgres,
     processes,
     sandbox,
     snapshots,
     start,
+    subscriptions,
+    task_crashes,
     watchdog,
 )
 
@@ -38,6 +45,13 @@ ROWS = {
     "sandbox": sandbox.start,
     "watchdog": watchdog.check,
     "push": watchdog.push,
+    "delivery": delivery.delivery,
+    "hooks": hooks.wake,
+    "https": https.send,
+    "postgres": postgres.rows,
+    "subscriptions": subscriptions.told,
+    "crashes": task_crashes.crashes,
+    "credentials": credentials.distribution,
     "policy": policy.judging,
 }
 OUT = Path(__file__).parent.parent / "out"

@@ -19,11 +19,11 @@ from multiagent_bridge.services.hub import Hub
 NOOP = "noop"
 
 
-def with_noop(build: Callable[[Hub, bool], Server[Any]]) -> Callable[[Hub, bool], Server[Any]]:
+def with_noop(build: Callable[..., Server[Any]]) -> Callable[..., Server[Any]]:
     """`build`, whose server answers the tool `noop` at once."""
 
-    def built(hub: Hub, gate: bool = False) -> Server[Any]:
-        made = build(hub, gate)
+    def built(hub: Hub, gate: bool = False, *more: Any) -> Server[Any]:
+        made = build(hub, gate, *more)
         ours, listed = made.get_request_handler("tools/call"), made.get_request_handler("tools/list")
         assert ours is not None
         assert listed is not None

@@ -43,8 +43,8 @@ this page is refused. A rate is a list of `[count, seconds]`, all of which hold;
 Made from `config.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
-never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]` and
-`[watchdog]`: a repository that you cloned does not choose where your conversations and keys lie, nor what may run.
+never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`,
+`[watchdog]`, `[postgres]`, `[redis]`, `[backup]`, `[http]` and `[oidc]`: a repository that you cloned does not choose where your conversations and keys lie, nor what may run.
 
 ```toml
 [limits]
@@ -61,6 +61,11 @@ SECTIONS = {
     "limits": "What one session, one conversation, one connection or one user may do. A refusal names the limit.",
     "hub": "The process that serves.",
     "redaction": "Patterns beside the built-in ones.",
+    "postgres": "A PostgreSQL store: [PostgreSQL](../guide/postgresql.md). Never in a project's file.",
+    "redis": "Redis or Valkey beside it: [PostgreSQL](../guide/postgresql.md). Never in a project's file.",
+    "backup": "Backups that the hub makes by itself: [backups](../guide/backups.md). Never in a project's file.",
+    "http": "The hub on the network: [HTTPS](../guide/https.md). Never in a project's file.",
+    "oidc": "Whose tokens are believed: [access](../guide/access.md). Never in a project's file.",
     "watchdog": "Who is silent, and where that is said: [liveness](../guide/liveness.md). Never in a project's file.",
     "yolo": "Commands and what confines them: [commands](../guide/commands.md). Never in a project's file.",
 }

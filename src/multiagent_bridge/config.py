@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from platformdirs import user_config_path, user_data_path
@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from multiagent_bridge.errors import Invalid
+from multiagent_bridge.guard.identities import Claiming
+from multiagent_bridge.model.callers import ROLES
 from multiagent_bridge.model.limits import Limits, Window
 
 FILE = "bridge.toml"
@@ -24,7 +26,9 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
 
-OWNERS = ("home", "store", "master_key", "yolo", "watchdog")
+OWNERS = (
+    "home", "store", "master_key", "postgres", "redis", "yolo", "watchdog", "backup", "http", "oidc",
+)  # fmt: skip
 """What a workspace's file may not say: else a cloned repository chooses where conversations and keys live, and what may run."""
 
 
@@ -138,6 +142,52 @@ class HubSettings(BaseModel):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severity that is logged")
 
 
+class PostgresSettings(BaseModel):
+    """`[postgres]`: how a store of the scheme postgresql: is reached. Only in the user's own file, or in the environment:
+    it holds a password.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    password: SecretStr | None = Field(
+        None, description="password, or file:PATH; empty: the URL's own, PGPASSWORD or PGPASSFILE"
+    )
+    pool_size: int = Field(8, ge=2, le=200, description="connections of one hub, besides the one of its bell")
+    acquire_seconds: float = Field(5, ge=0.1, le=60, description="wait for a free connection, seconds")
+    connect_seconds: float = Field(5, ge=0.1, le=60, description="wait for a new connection, seconds")
+    statement_seconds: float = Field(15, ge=1, le=600, description="longest statement, seconds")
+    lock_seconds: float = Field(10, ge=1, le=60, description="wait for the turn of another hub, seconds")
+
+
+class RedisSettings(BaseModel):
+    """`[redis]`: Redis or Valkey beside a PostgreSQL store. Only in the user's own file, or in the environment: it holds
+    a password.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr = Field(
+        SecretStr(""), description="redis://HOST:PORT/0, rediss:// with TLS, unix://PATH; empty: none"
+    )
+    password: SecretStr | None = Field(None, description="password, or file:PATH; empty: the URL's own")
+    prefix: str = Field("mab", pattern="^[A-Za-z0-9_.:-]{1,64}$", description="what its keys and channel begin with")
+    bell: bool = Field(True, description="it wakes the other hubs, in place of NOTIFY")
+    meter: bool = Field(True, description="it counts towards rate limits, in place of the store")
+    seconds: float = Field(2, ge=0.1, le=60, description="wait for a connection or an answer, seconds")
+    connections: int = Field(8, ge=2, le=200, description="connections of one hub")
+
+
+class BackupSettings(BaseModel):
+    """`[backup]`: backups that the hub makes by itself. Only in the user's own file, or in the environment: it names a folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field("", description="where the hub puts backups by itself; empty: it makes none")
+    every_seconds: int = Field(86_400, ge=60, le=31_536_000, description="age of the newest at which another is made")
+    keep: int = Field(7, ge=1, le=10_000, description="how many of the newest are kept in that folder")
+    recipients: tuple[str, ...] = Field((), description="age recipients that may open them beside this bridge")
+
+
 class WatchdogSettings(BaseModel):
     """`[watchdog]`: who is silent, and where that is said. Only in the user's own file, or in the environment: it
     names a program.
@@ -153,6 +203,73 @@ class WatchdogSettings(BaseModel):
     command: tuple[str, ...] = Field((), description="program that is run for each alert, and its words; no shell")
     webhook: str = Field("", description="address that each alert is posted to: HTTPS, or HTTP to this machine")
     webhook_secret: SecretStr | None = Field(None, description="what signs the posts: at least 16 bytes, or file:PATH")
+
+
+class HttpSettings(BaseModel):
+    """`[http]`: the hub on the network. Only in the user's own file, or in the environment: it opens a door."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field("", description="HOST:PORT, or systemd; empty: not on the network")
+    hosts: tuple[str, ...] = Field(
+        (), description="names that clients may call the hub by, beside the one it listens at"
+    )
+    origins: tuple[str, ...] = Field(
+        (), description="origins of other web pages that may call it, as https://NAME[:PORT]"
+    )
+    public_url: str = Field("", description="the hub's URL as its clients know it, without a path")
+    tls_cert: str = Field("", description="file of the TLS certificate and its chain, PEM; read again when it changes")
+    tls_key: str = Field("", description="file of its key, PEM, without a password")
+    tls_client_ca: str = Field("", description="file of the authorities whose client certificates are asked for")
+    proxies: tuple[str, ...] = Field((), description="addresses or networks of the TLS proxies in front, nobody else's")
+    connections: int = Field(4_096, ge=16, le=100_000, description="most connections; a quarter may be half open")
+
+
+class OidcSettings(BaseModel):
+    """`[oidc]`: whose bearer tokens are believed, and what their claims allow. Only in the user's own file, or in the
+    environment.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str = Field(
+        "", description="issuer of tokens, as in their iss: HTTPS, or HTTP to this machine; empty: none"
+    )
+    audience: tuple[str, ...] = Field((), description="what stands in the aud of tokens for this hub; one suffices")
+    jwks_url: str = Field("", description="where the issuer's keys are; empty: its discovery document says so")
+    ca_file: str = Field(
+        "", description="file of the authorities that may vouch for the issuer's certificate; empty: the usual ones"
+    )
+    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256", "ES256", "EdDSA"), min_length=1, description="algorithms by which tokens may be signed"
+    )
+    roles_claim: str = Field(
+        "roles", min_length=1, description="claim that gives roles: a list of texts, or scope; a dot leads inside"
+    )
+    agent: tuple[str, ...] = Field((), description="values of that claim that make an agent")
+    operator: tuple[str, ...] = Field((), description="values of that claim that make an operator")
+    auditor: tuple[str, ...] = Field((), description="values of that claim that make an auditor")
+    admin: tuple[str, ...] = Field((), description="values of that claim that make an admin")
+    name_claim: str = Field("preferred_username", description="claim that names who it is; else its subject does")
+    conversations_claim: str = Field(
+        "", description="claim that lists the conversations somebody is confined to; empty: nobody is"
+    )
+    leeway_seconds: int = Field(30, ge=0, le=120, description="by how much clocks may differ, seconds")
+    keys_seconds: int = Field(300, ge=10, le=86_400, description="the issuer's keys are fetched anew after it, seconds")
+    keys_seconds_longest: int = Field(
+        3_600, ge=10, le=604_800, description="they go on for so long while the issuer does not answer, seconds"
+    )
+
+    @property
+    def claiming(self) -> Claiming:
+        """How the claims of a token are read."""
+        return Claiming(
+            roles={role: frozenset(getattr(self, role)) for role in ROLES},
+            roles_claim=self.roles_claim,
+            name_claim=self.name_claim,
+            conversations_claim=self.conversations_claim,
+            leeway=self.leeway_seconds,
+        )
 
 
 class PatternSettings(BaseModel):
@@ -200,9 +317,14 @@ class Settings(BaseSettings):
     )
     limits: LimitSettings = LimitSettings()
     hub: HubSettings = HubSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    redis: RedisSettings = RedisSettings()
     redaction: RedactionSettings = RedactionSettings()
     yolo: YoloSettings = YoloSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
+    backup: BackupSettings = BackupSettings()
+    http: HttpSettings = HttpSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @field_validator("home")
     @classmethod

@@ -6,11 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
+from multiagent_bridge.model.backups import Backup
 from multiagent_bridge.model.commands import Command, Step
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
+from multiagent_bridge.model.identities import ApiKey
 from multiagent_bridge.model.journal import Draft, Entry, Head
 from multiagent_bridge.model.limits import Window
 from multiagent_bridge.model.messages import Delivery, Message
+from multiagent_bridge.model.parcels import Letter, Parcel, Seen
 from multiagent_bridge.model.sandboxes import Confinement, Outcome, Profile, Program
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Orphan, Quiet, Silence, Watch
@@ -160,6 +163,28 @@ class Bindings(Protocol):
     async def sweep(self, before: int, prefix: str) -> int:
         """Remove bindings made before `before` of agents whose key begins with `prefix`. Returns how many."""
         ...
+
+
+class ApiKeys(Protocol):
+    async def add(self, key: ApiKey) -> None:
+        """Raises Conflict when the id or the digest is taken."""
+
+    async def get(self, key_id: str) -> ApiKey | None: ...
+
+    async def by_digest(self, digest: bytes) -> ApiKey | None:
+        """The key of that digest, ended or not."""
+        ...
+
+    async def list(self) -> Sequence[ApiKey]:
+        """All, ended ones too, in the order they were added."""
+        ...
+
+    async def revoke(self, key_id: str, now: int) -> bool:
+        """End it for good: of many who race one gets True; False when it is not there or was revoked before."""
+        ...
+
+    async def touch(self, key_id: str, now: int) -> None:
+        """It was used at `now`; that never falls. Changes nothing when it is not there."""
 
 
 class Journal(Protocol):
@@ -401,6 +426,9 @@ class Tx(Protocol):
     @property
     def silences(self) -> Silences: ...
 
+    @property
+    def api_keys(self) -> ApiKeys: ...
+
 
 class Store(Protocol):
     """The truth. `write` is serialisable and durable before it returns; what raised left nothing behind.
@@ -439,6 +467,35 @@ class Meter(Protocol):
     async def charge(self, tx: Tx, key: str, windows: Sequence[Window], now: int) -> int:
         """As Buckets.charge: inside the transaction where the meter lives in the store, beside it where it does not."""
         ...
+
+
+class Backups(Protocol):
+    """Copies of the whole store, encrypted, in files. A path may begin with ~."""
+
+    def name(self, folder: str, now: int) -> str:
+        """The path in `folder` of a backup made at `now`."""
+        ...
+
+    async def prepare(self, path: str, recipients: Sequence[str], now: int) -> Backup:
+        """Write one beside `path`, consistent and looked at, for the master key and the age `recipients`; not there yet.
+
+        Raises Conflict when something is at `path`, Invalid for a recipient, Unavailable, Tampered for a damaged store.
+        """
+        ...
+
+    async def publish(self, backup: Backup) -> None:
+        """Give it its name, for good. Raises Conflict when something came there meanwhile; Unavailable."""
+        ...
+
+    async def discard(self, backup: Backup) -> None:
+        """Remove what was prepared."""
+        ...
+
+    async def list(self, folder: str) -> Sequence[str]:
+        """The paths of those in `folder` that `name` named, oldest first."""
+        ...
+
+    async def remove(self, path: str) -> None: ...
 
 
 class Clock(Protocol):
@@ -480,6 +537,10 @@ class Ids(Protocol):
         """The name under which this process claims and runs."""
         ...
 
+    def api_key(self) -> str:
+        """A new key of this hub: 256 random bits in the form of `guard.identities`, with its checksum."""
+        ...
+
 
 class Keys(Protocol):
     """The master key and what is derived from it. No method ever returns a key in clear."""
@@ -499,6 +560,10 @@ class Keys(Protocol):
 
     def code_digest(self, code: str) -> bytes:
         """Keyed digest under which an invite code is stored."""
+        ...
+
+    def api_key_digest(self, key: str) -> bytes:
+        """Keyed digest under which a key of this hub is stored; a key of another hub has another."""
         ...
 
     def new_key(self, conversation_id: str) -> bytes:
@@ -522,6 +587,74 @@ class Keys(Protocol):
         ...
 
     def verify(self, message: bytes, signature: bytes) -> bool: ...
+
+    publisher_key: bytes
+    """The 32 bytes of the public key that credentials for workers are signed under, a key of its own."""
+
+    def publish(self, message: bytes) -> bytes:
+        """Ed25519 under the key that signs credentials for workers."""
+        ...
+
+
+class Post(Protocol):
+    """Takes credentials to their workers. What it leaves anywhere is ciphertext and names of workers."""
+
+    async def send(self, letters: Sequence[Letter]) -> str:
+        """Encrypt each to its recipient, and put all where the workers look, together. Returns the name of that version.
+
+        What others put there stays. Raises Invalid for a recipient that is none, Unavailable, Conflict.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where a worker looks for its credentials. Nothing that lies there is ever executed, obeyed or followed."""
+
+    async def fetch(self, worker: str) -> bytes | None:
+        """The encrypted file as it is there now; None when there is none. Raises Unavailable, and Refused for what is no
+        plain file of at most model.parcels.SEALED_BYTES.
+        """
+        ...
+
+
+class Letterbox(Protocol):
+    """What a worker keeps: its age identity, whom it trusts, and the newest credentials it took."""
+
+    recipient: str
+    """The public part of its age identity."""
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises Refused when it is for somebody else, Tampered when it was cut short or changed."""
+        ...
+
+    def verify(self, publisher: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether the signature (Ed25519) is the publisher's."""
+        ...
+
+    def seen(self, worker: str) -> Seen | None:
+        """What it remembers; None when the worker trusts nobody yet."""
+        ...
+
+    def trust(self, worker: str, publisher: bytes) -> None:
+        """Remember the publisher of a worker that trusts nobody yet."""
+
+    def keep(self, parcel: Parcel, seen: Seen) -> None:
+        """Replace credentials and memory in one step, for the eyes of this user alone."""
+
+
+class Issuer(Protocol):
+    """Who signs the bearer tokens that this hub believes besides its own keys (OAuth 2.1, OpenID Connect)."""
+
+    name: str
+    """Its identifier, an https URL."""
+
+    async def claims(self, bearer: str) -> Mapping[str, object]:
+        """The claims of a token that this issuer signed for this hub, by an algorithm that is allowed.
+
+        Its times are the caller's to judge. Raises NotAllowed saying what is wrong with it, Unavailable when the issuer's
+        keys cannot be had.
+        """
+        ...
 
 
 class Sandbox(Protocol):
@@ -609,3 +742,13 @@ class Background(Protocol):
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Begin `work`; closing the hub cancels it and waits for it. `work` answers for its own errors."""
+
+
+class Observer(Protocol):
+    """Counts the calls of tools. Never blocks, never raises, and keeps nothing that a caller chose."""
+
+    def begun(self, tool: str, waits: bool) -> None:
+        """A call began; `tool` is one of ours or `unknown`. `waits`: its caller would wait for what is not there yet."""
+
+    def done(self, tool: str, waits: bool, outcome: str, seconds: float) -> None:
+        """It ended: `outcome` is `done`, `cancelled` or the code of an error."""

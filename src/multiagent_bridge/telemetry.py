@@ -10,17 +10,25 @@ import logging.handlers
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from multiagent_bridge import __version__
 from multiagent_bridge.errors import BridgeError
 from multiagent_bridge.guard.redact import Redacted
 
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
+
+REPEATING = ("httpx2", "httpcore2")
+"""They say each address they ask, and addresses of webhooks are secrets."""
+
+log = logging.getLogger(__name__)
 
 
 class PrivateFile(logging.handlers.RotatingFileHandler):
@@ -34,7 +42,10 @@ class PrivateFile(logging.handlers.RotatingFileHandler):
 
 
 def start(path: Path | None, level: str, redact: Callable[[str], Redacted]) -> None:
-    """Send the logs of the program and its libraries to `path` (0600, rotated), or to stderr when there is none."""
+    """Send the logs of the program and its libraries to `path` (0600, rotated), or to stderr when there is none.
+
+    `level` below info counts for the program alone: what libraries say there repeats all that passes through them.
+    """
     handler: logging.Handler
     if path is None:
         handler = logging.StreamHandler(sys.stderr)
@@ -56,7 +67,11 @@ def start(path: Path | None, level: str, redact: Callable[[str], Redacted]) -> N
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
+    ours = logging.getLogger(__package__)
+    ours.setLevel(level.upper())
+    root.setLevel(max(ours.level, logging.INFO))
+    for name in REPEATING:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
@@ -79,3 +94,58 @@ def _safe(redact: Callable[[str], Redacted], text: str) -> str:
         return str(redact(text).text)
     except BridgeError:
         return "withheld: it could not be checked for secrets"
+
+
+def trace(environment: Mapping[str, str]) -> bool:
+    """Have spans sent where the environment says (OTEL_*), if the extra [otel] is installed. Returns whether.
+
+    Before any server is built. Often these variables stand there for every program of a machine, so that what is missing
+    is said in the log and stops nothing.
+    """
+    names = _exporters(environment)
+    if not names:
+        return False
+    if find_spec("opentelemetry.sdk") is None:
+        log.warning("no spans are sent: they need the extra [otel]")
+        return False
+    exporters = [exporter for name in names if (exporter := _exporter(name)) is not None]
+    if not exporters:
+        return False
+    from opentelemetry import trace as api
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    ours = {"service.version": __version__, **({} if named else {"service.name": "mab"})}
+    provider = TracerProvider(resource=Resource.create(ours))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    api.set_tracer_provider(provider)
+    return True
+
+
+def _exporters(environment: Mapping[str, str]) -> list[str]:
+    """The exporters that the environment names, as they are registered; otlp when it only says where."""
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return []
+    places = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    wished = environment.get("OTEL_TRACES_EXPORTER") or ("otlp" if any(map(environment.get, places)) else "none")
+    protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((environment[name] for name in protocols if environment.get(name)), "http/protobuf")
+    otlp = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+    names = [otlp if name.strip() == "otlp" else name.strip() for name in wished.split(",")]
+    return [name for name in names if name not in ("", "none")]
+
+
+def _exporter(name: str) -> Any:
+    if name == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+        # standard output belongs to the protocol
+        return ConsoleSpanExporter(out=sys.stderr)
+    found = [point for point in entry_points(group="opentelemetry_traces_exporter") if point.name == name]
+    if not found:
+        log.warning("no spans are sent to %s: that exporter is not installed; [otel] has otlp", name)
+        return None
+    return found[0].load()()

@@ -48,28 +48,15 @@ def user(content: Any) -> types.PromptMessage:
     return types.PromptMessage(role="user", content=part)
 
 
-async def list_resources(ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourcesResult:
-    listed = [types.Resource(uri=uri, name=uri, mime_type=content.mime_type) for uri, content in RESOURCES.items()]
-    return types.ListResourcesResult(resources=listed)
-
-
-async def list_templates(ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourceTemplatesResult:
-    template = types.ResourceTemplate(uri_template="test://template/{id}/data", name="template")
-    return types.ListResourceTemplatesResult(resource_templates=[template])
-
-
-async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult | None:
+    """What the scenarios look for by name; None for anything else, which is the bridge's to answer."""
     if content := RESOURCES.get(params.uri):
         return types.ReadResourceResult(contents=[content])
     if match := TEMPLATE.fullmatch(params.uri):
         text = json.dumps({"id": match[1], "templateTest": True, "data": f"Data for ID: {match[1]}"})
         made = types.TextResourceContents(uri=params.uri, mime_type="application/json", text=text)
         return types.ReadResourceResult(contents=[made])
-    raise MCPError(code=types.INVALID_PARAMS, message="Resource not found", data={"uri": params.uri})
-
-
-async def subscribe(ctx: Context, params: types.RequestParams) -> types.EmptyResult:
-    return types.EmptyResult()
+    return None
 
 
 PROMPTS = {
@@ -124,12 +111,18 @@ async def set_level(ctx: Context, params: types.SetLevelRequestParams) -> types.
 
 def add_fixtures(server: Server[Any]) -> None:
     """Put what the scenarios look for beside what the server has; its own tools stay and answer as before."""
-    own_list, own_call = server.get_request_handler("tools/list"), server.get_request_handler("tools/call")
-    assert own_list is not None
-    assert own_call is not None
+
+    def own(method: str) -> Any:
+        entry = server.get_request_handler(method)
+        assert entry is not None
+        return entry.handler
+
+    own_list, own_call, own_read = own("tools/list"), own("tools/call"), own("resources/read")
+    own_resources, own_templates = own("resources/list"), own("resources/templates/list")
+    own_listen, listening = own("subscriptions/listen"), ListenHandler(bus)
 
     async def list_tools(ctx: Context, params: types.PaginatedRequestParams) -> types.ListToolsResult:
-        listed = await own_list.handler(ctx, params)
+        listed = await own_list(ctx, params)
         assert isinstance(listed, types.ListToolsResult)
         added = [
             types.Tool(name=name, description=name, input_schema=SCHEMAS.get(name, {"type": "object"}))
@@ -140,23 +133,53 @@ def add_fixtures(server: Server[Any]) -> None:
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> Outcome:
         if body := TOOLS.get(params.name):
             return await body(ctx, params)
-        result = await own_call.handler(ctx, params)
+        result = await own_call(ctx, params)
         assert isinstance(result, types.CallToolResult)
         return result
+
+    async def list_resources(ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourcesResult:
+        listed = await own_resources(ctx, params)
+        added = [types.Resource(uri=uri, name=uri, mime_type=content.mime_type) for uri, content in RESOURCES.items()]
+        return types.ListResourcesResult(resources=[*listed.resources, *added])
+
+    async def list_templates(ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourceTemplatesResult:
+        listed = await own_templates(ctx, params)
+        template = types.ResourceTemplate(uri_template="test://template/{id}/data", name="template")
+        return types.ListResourceTemplatesResult(resource_templates=[*listed.resource_templates, template])
+
+    async def read(ctx: Context, params: types.ReadResourceRequestParams) -> Any:
+        return await read_resource(ctx, params) or await own_read(ctx, params)
+
+    def watched(method: str) -> Any:
+        """The scenario follows a resource of its own; any other is the bridge's."""
+        bridges = own(method)
+
+        async def answer(ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
+            return types.EmptyResult() if params.uri in RESOURCES else await bridges(ctx, params)
+
+        return answer
+
+    async def listen(ctx: Context, params: types.SubscriptionsListenRequestParams) -> types.SubscriptionsListenResult:
+        """What the fixture tools change is heard of on the fixtures' bus."""
+        wanted = params.notifications
+        fixtures = wanted.tools_list_changed or wanted.prompts_list_changed
+        found = await (listening if fixtures else own_listen)(ctx, params)
+        assert isinstance(found, types.SubscriptionsListenResult)
+        return found
 
     added: tuple[tuple[str, type[Any], Any], ...] = (
         ("tools/list", types.PaginatedRequestParams, list_tools),
         ("tools/call", types.CallToolRequestParams, call_tool),
         ("resources/list", types.PaginatedRequestParams, list_resources),
         ("resources/templates/list", types.PaginatedRequestParams, list_templates),
-        ("resources/read", types.ReadResourceRequestParams, read_resource),
-        ("resources/subscribe", types.SubscribeRequestParams, subscribe),
-        ("resources/unsubscribe", types.UnsubscribeRequestParams, subscribe),
+        ("resources/read", types.ReadResourceRequestParams, read),
+        ("resources/subscribe", types.SubscribeRequestParams, watched("resources/subscribe")),
+        ("resources/unsubscribe", types.UnsubscribeRequestParams, watched("resources/unsubscribe")),
         ("prompts/list", types.PaginatedRequestParams, list_prompts),
         ("prompts/get", types.GetPromptRequestParams, get_prompt),
         ("completion/complete", types.CompleteRequestParams, complete),
         ("logging/setLevel", types.SetLevelRequestParams, set_level),
-        ("subscriptions/listen", types.SubscriptionsListenRequestParams, ListenHandler(bus)),
+        ("subscriptions/listen", types.SubscriptionsListenRequestParams, listen),
     )
     for method, kind, handler in added:
         server.add_request_handler(method, kind, handler)
@@ -187,7 +210,7 @@ def with_token(app: ASGIApp, token: str) -> ASGIApp:
     return wrapped
 
 
-def mounted(server: Server[Any], url: str, token: str) -> Starlette:
+def mounted(server: Server[Any], url: str, token: str, stateless: bool = False) -> Starlette:
     """The server behind bearer authentication, with Host checks on every route."""
     settings = AuthSettings(
         issuer_url=AnyHttpUrl(url),
@@ -195,7 +218,7 @@ def mounted(server: Server[Any], url: str, token: str) -> Starlette:
         required_scopes=["agent"],
         validate_token_resource=True,
     )
-    app = server.streamable_http_app(auth=settings, token_verifier=OneToken(token, url))
+    app = server.streamable_http_app(auth=settings, token_verifier=OneToken(token, url), stateless_http=stateless)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     return app
 

@@ -8,6 +8,8 @@ import secrets
 import time
 from pathlib import Path
 
+from multiagent_bridge.guard import identities
+
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u, so that a code survives being read aloud."""
 
@@ -52,6 +54,9 @@ class RandomIds:
 
     def named(self, prefix: str) -> str:
         return f"{prefix}_{_characters(12)}"
+
+    def api_key(self) -> str:
+        return identities.written("".join(secrets.choice(identities.ALPHABET) for _ in range(identities.BODY)))
 
     def claim(self) -> str:
         return f"{self._owner}:{self._start}.{next(self._claims)}"

@@ -10,7 +10,7 @@ def main() -> None:
     words = sys.argv[1:]
     if (
         words[:1] == ["mcp"]
-        and not {"--standalone", "--help", "-h"} & set(words)
+        and not {"--standalone", "--connect", "--help", "-h"} & {word.partition("=")[0] for word in words}
         and hasattr(__import__("socket"), "AF_UNIX")
     ):
         from multiagent_bridge import shim

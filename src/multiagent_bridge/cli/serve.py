@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -15,17 +16,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from multiagent_bridge.cli import output
-from multiagent_bridge.errors import BridgeError, Unavailable
+from multiagent_bridge.errors import BridgeError, Invalid, Unavailable
 
 if TYPE_CHECKING:
+    from multiagent_bridge.adapters.metrics import Metrics
     from multiagent_bridge.config import Settings
     from multiagent_bridge.mcp.socket import SocketFace
+    from multiagent_bridge.model.callers import Caller
+    from multiagent_bridge.services.hub import Hub
 
 TIDY_SECONDS = 3600.0
 """How often what only takes room is removed."""
 
 SWEEP_SECONDS = 60.0
 """How often requests, approvals and runs whose time is over are ended, so that everybody hears of it."""
+
+GARBAGE_THRESHOLD = 10_000
+"""Objects made and not yet freed before the youngest are looked at; Python's 700 are those of two or three calls."""
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +56,30 @@ def serve(
         bool,
         typer.Option("--no-yolo", help="No agent of this hub may ask for commands, whatever its environment says."),
     ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help="Serve agents elsewhere, too: /mcp over HTTP. Or: systemd."),
+    ] = None,
+    tls_cert: Annotated[str | None, typer.Option(help="TLS certificate and its chain, PEM.")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="Key of the TLS certificate, PEM.")] = None,
+    tls_client_ca: Annotated[str | None, typer.Option(help="Ask for client certificates of these authorities.")] = None,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A TLS proxy there is the only one that may ask. May be repeated."),
+    ] = None,
 ) -> None:
     """Run the hub of this state directory. `mab mcp` starts one by itself when none answers."""
     from multiagent_bridge import config
 
-    settings = config.load(store=store)
+    given = {
+        "listen": http,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tls_client_ca": tls_client_ca,
+        "proxies": tuple(behind_proxy) if behind_proxy else None,
+    }
+    network = {name: value for name, value in given.items() if value is not None}
+    settings = config.load(store=store, http=network or None)
     if stop:
         _stop(settings)
         return
@@ -63,9 +89,29 @@ def serve(
 def mcp(
     name: Annotated[str | None, typer.Option("--as", help="Keep this agent's conversations over restarts.")] = None,
     standalone: Annotated[bool, typer.Option("--standalone", help="Serve in this process, without a hub.")] = False,
+    connect: Annotated[
+        str | None, typer.Option("--connect", metavar="URL", help="Be an agent of the hub there: https://HOST:PORT.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File (0600) with the key for that hub; else MAB_API_KEY.")
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificates of the authorities that vouch for that hub, PEM.")
+    ] = None,
+    client_cert: Annotated[
+        Path | None, typer.Option(help="Certificate and key to show to that hub, PEM in one file.")
+    ] = None,
 ) -> None:
     """Serve MCP over standard input and output: the command that an MCP client starts."""
-    raise typer.Exit(asyncio.run(_standalone(name)))
+    if connect is None:
+        if key_file or ca or client_cert:
+            raise Invalid("--key-file, --ca and --client-cert belong to --connect", "mab mcp --connect URL")
+        raise typer.Exit(asyncio.run(_standalone(name)))
+    if standalone:
+        raise Invalid("--standalone has no hub, --connect has one elsewhere", "say one of them")
+    from multiagent_bridge.cli import connect as remote
+
+    raise typer.Exit(asyncio.run(remote.serve(connect, name, key_file, ca, client_cert)))
 
 
 async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
@@ -90,9 +136,13 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
             # refuses a link in the log's place
             os.close(opened(home / "hub.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND))
         telemetry.start(home / "hub.log" if detached else None, settings.hub.log_level, hub.redaction.text)
+        telemetry.trace(os.environ)
+        metrics = _metrics(settings)
         itself = Caller(agent="", name=OWNER, peer=f"uid:{os.geteuid()}", operator=True)
-        await hub.messages.recover(itself, OWNER)
-        await hub.lapses.recover(itself, OWNER)
+        # its own alone: another hub of the same database has a name of its own
+        name = wiring.owner_of(settings, OWNER)
+        await hub.messages.recover(itself, name)
+        await hub.lapses.recover(itself, name)
         stack.callback(asyncio.create_task(_every(TIDY_SECONDS, lambda: hub.conversations.tidy(itself))).cancel)
         stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: hub.lapses.sweep(itself))).cancel)
         if settings.watchdog.inside:
@@ -100,23 +150,58 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
 
             watching = asyncio.create_task(watchdog.inside(hub, itself, settings.watchdog, log.warning))
             stack.push_async_callback(ended, watching)
-        face = SocketFace(build(hub, gate and _gate_is_open()), hub, leave.set, gate)
+        if settings.backup.folder:
+            copying = _every(SWEEP_SECONDS, lambda: _backed_up(hub, itself, settings, metrics))
+            stack.callback(asyncio.create_task(copying).cancel)
+        face = SocketFace(build(hub, gate and _gate_is_open(), metrics), hub, leave.set, gate)
         _write_pid(opened(home / "hub.pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
         stack.callback((home / "hub.pid").unlink, missing_ok=True)
+        _settle_memory()
         await face.open(home / "hub.sock")
         stack.push_async_callback(face.close)
         # nobody may find a socket that nobody answers; the lock is still ours
         stack.callback((home / "hub.sock").unlink, missing_ok=True)
+        url = await _http(settings, hub, stack, gate and _gate_is_open(), metrics) if metrics else ""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, leave.set)
         if detached:
             _let_go()
         else:
-            output.say(f"hub listens at {home / 'hub.sock'}")
-        await _until(leave, face, settings.hub.idle_seconds if detached else None)
+            output.say(f"hub listens at {home / 'hub.sock'}" + (f"\nhub serves {url}/mcp" if url else ""))
+        # who comes by HTTP may come again at any time
+        await _until(leave, face, settings.hub.idle_seconds if detached and not url else None)
         await hub.journal.checkpoint()
     return 0
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    """What counts the calls of a hub that serves HTTP: of another nobody can ask for the counts."""
+    if not settings.http.listen:
+        return None
+    from multiagent_bridge import __version__
+    from multiagent_bridge.adapters.metrics import Metrics
+    from multiagent_bridge.mcp.server import TOOLS
+
+    return Metrics([tool.name for tool in TOOLS], __version__)
+
+
+async def _http(settings: Settings, hub: Hub, stack: AsyncExitStack, gate: bool, metrics: Metrics) -> str:
+    """Serve `/mcp` and `/metrics` where the settings say, until `stack` unwinds. Returns the URL."""
+    # Starlette and uvicorn are for hubs that use them
+    from multiagent_bridge.mcp.http import Endpoint
+    from multiagent_bridge.mcp.server import build
+    from multiagent_bridge.web.face import HttpFace, Place
+    from multiagent_bridge.web.metrics import route
+
+    endpoint = Endpoint(build(hub, gate, metrics), hub, hub.identities.still, gate)
+    place = Place(**dict(settings.http))
+    more = [route(hub.gauges, metrics.rendered)]
+    face = HttpFace(place, endpoint, hub.identities, hub.journal.refused, hub.journal.head, more)
+    metrics.connections = lambda: face.listener.connections
+    await stack.enter_async_context(endpoint.serving())
+    await face.open(stack, endpoint.leave)
+    return face.url
 
 
 async def ended(task: asyncio.Task[None]) -> None:
@@ -134,6 +219,26 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
             # nobody asked for it and nothing depends on it: the next time tries again
             log.warning("tidying was put off: %s", error)
         await asyncio.sleep(seconds)
+
+
+async def _backed_up(hub: Hub, itself: Caller, settings: Settings, metrics: Metrics | None) -> None:
+    """Make a backup when one is due. What went wrong stands in the journal, and in the log; the next time tries again."""
+    kept = settings.backup
+    current = False
+    try:
+        await hub.backups.due(itself, kept.folder, kept.every_seconds, kept.keep, kept.recipients)
+        current = True
+    except BridgeError as error:
+        log.warning("no backup was made: %s", error)
+    if metrics is not None:
+        metrics.backed_up = current
+
+
+def _settle_memory() -> None:
+    """Leave what was loaded out of every later collection: one that walks it all stops the hub for some 50 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 
 
 def _write_pid(handle: int) -> None:
@@ -176,12 +281,13 @@ async def _standalone(name: str | None) -> int:
     import secrets
 
     from multiagent_bridge import config, telemetry, wiring
+    from multiagent_bridge.cli.standard import standard_streams
     from multiagent_bridge.mcp.server import build
     from multiagent_bridge.mcp.socket import identity
     from multiagent_bridge.mcp.stream import Stream, refuse
 
     async with AsyncExitStack() as stack:
-        reader, writer = await _standard_streams()
+        reader, writer = await standard_streams()
         try:
             settings = config.load()
             caller = identity(secrets.token_hex(16), name, os.geteuid(), settings.yolo.gate and _gate_is_open())
@@ -192,14 +298,6 @@ async def _standalone(name: str | None) -> int:
         telemetry.start(None, settings.hub.log_level, hub.redaction.text)
         await Stream(build(hub), hub, caller, reader, writer, relayed=False).serve()
     return 0
-
-
-async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(0), "rb", 0))
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(os.dup(1), "wb", 0))
-    return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 def _gate_is_open() -> bool:

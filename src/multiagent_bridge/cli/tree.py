@@ -61,7 +61,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "audit": Listed("audit", "Show the last entries of the journal, verify or export it."),
         "report": Listed(
             "archives",
-            "Evidence from the journal, with a citation block: counts, refusals, latencies, verification, checkpoint.",
+            "Evidence from the journal, with a citation block; `report verify FILE` checks a report of mab validate.",
         ),
         "redact": Listed("redact", "Replace the secrets in a text, as it would be done to a message."),
     },
@@ -80,6 +80,22 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "watchdog": Listed(
             "watchdog",
             "Find silent sessions, say so, and give their tasks to a healthy session of the same conversation.",
+        ),
+    },
+    "Machines": {
+        "backup": Listed(
+            "backup", "Write an encrypted copy of the whole store, journal included, while hubs go on working."
+        ),
+        "restore": Listed("backup", "Put the store of a backup in place, once all of it was verified."),
+        "migrate": Listed("migrate", "Move a whole store, journal included, into an empty one, and verify it there."),
+        "key": Listed("key", "Keys with which agents and people come from other machines."),
+        "credentials": Listed(
+            "credentials",
+            "Credentials for workers elsewhere: encrypted to each worker's key, carried by a git repository.",
+        ),
+        "validate": Listed(
+            "validate",
+            "Run the tests of the S² protocol against a hub and agents of its own, and write a signed report of every figure.",
         ),
     },
     "Settings and help": {

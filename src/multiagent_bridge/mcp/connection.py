@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -45,6 +45,14 @@ class Refusals:
 
 
 @dataclass(slots=True)
+class Pace:
+    """How fast an agent may go, and whose turn it is."""
+
+    refusals: Refusals = field(default_factory=Refusals)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+@dataclass(slots=True)
 class Held:
     claim: str
     mail: Mail | None = None
@@ -54,29 +62,31 @@ class Held:
 class Connection:
     """Settles every claim made over it: confirmed when its answer was written, given back in every other case."""
 
-    def __init__(self, hub: Hub, caller: Caller, relayed: bool = True) -> None:
-        """`relayed`: a shim stands between, so that an answer written here may not have reached the client."""
+    def __init__(self, hub: Hub, caller: Caller, relayed: bool = True, pace: Pace | None = None) -> None:
+        """`relayed`: a shim stands between, so that an answer written here may not have reached the client. `pace`: that of
+        its agent, where each request is a connection.
+        """
         self._hub = hub
         self.caller = caller
         self._relayed = relayed
         self._held: dict[RequestId, Held] = {}
         self._written: OrderedDict[RequestId, Mail] = OrderedDict()
         self._settling: tuple[str, Held] | None = None
-        self._refusals = Refusals()
-        self._turn = anyio.Lock()
+        self._pace = pace or Pace()
         self._settle, self._to_settle = anyio.create_memory_object_stream[tuple[str, Held]](math.inf)
 
     async def pace(self) -> None:
         """Wait for this connection's turn after a run of refusals: each is an entry that must be written for good."""
-        if self._refusals.wait(anyio.current_time()) <= 0:
+        refusals = self._pace.refusals
+        if refusals.wait(anyio.current_time()) <= 0:
             return
-        async with self._turn:
-            await anyio.sleep(max(0.0, self._refusals.wait(anyio.current_time())))
-            self._refusals.count(anyio.current_time())
+        async with self._pace.turn:
+            await anyio.sleep(max(0.0, refusals.wait(anyio.current_time())))
+            refusals.count(anyio.current_time())
 
     def refused(self) -> None:
         """A call was refused."""
-        self._refusals.count(anyio.current_time())
+        self._pace.refusals.count(anyio.current_time())
 
     def hold(self, request: RequestId) -> str:
         """A claim id for the answer to `request`."""
@@ -135,6 +145,14 @@ class Connection:
                     self._settling = None
                 except BridgeError:
                     await anyio.sleep(RETRY_SECONDS)
+
+    async def finish(self) -> None:
+        """Settle everything, however long the store is down; what was not written goes back. Nothing may follow but `close`."""
+        for held in self._held.values():
+            self._settle.send_nowait(("release", held))
+        self._held.clear()
+        self._settle.close()
+        await self.settle()
 
     async def close(self) -> None:
         """Give back what is still on its way: the client is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,13 @@ from mcp.server.lowlevel.server import Server
 
 from multiagent_bridge import __version__
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed
-from multiagent_bridge.mcp import commands, conversations, messages, status, tasks, yolo
+from multiagent_bridge.mcp import commands, conversations, messages, observing, status, tasks, yolo
 from multiagent_bridge.mcp.connection import Connection, current
+from multiagent_bridge.mcp.resources import UNEXPECTED, Resources
+from multiagent_bridge.mcp.subscriptions import Subscriptions
 from multiagent_bridge.mcp.tools import Answer, Call, Tool, shown
 from multiagent_bridge.model.callers import Caller
+from multiagent_bridge.ports import Observer
 from multiagent_bridge.services.hub import Hub
 
 TOOLS: tuple[Tool, ...] = (
@@ -40,11 +44,12 @@ NOBODY = Caller(agent="", name="without identity", peer="unknown")
 log = logging.getLogger(__name__)
 
 
-def build(hub: Hub, gate: bool = False) -> Server[Any]:
+def build(hub: Hub, gate: bool = False, observer: Observer | None = None) -> Server[Any]:
     """A server whose tools call `hub`. Who calls is the `current` connection, or the bearer of the request's access token.
 
-    `gate`: whether it is open for bearers, whose environment is the hub's own (SPEC section 5).
+    `gate`: whether it is open for bearers, whose environment is the hub's own (SPEC section 5). `observer` is told of calls.
     """
+    watching = observer or observing.Unobserved()
     by_name = {is_open: {tool.name: tool for tool in reachable(is_open)} for is_open in (False, True)}
     described = {
         is_open: types.ListToolsResult(tools=[_described(tool) for tool in tools.values()])
@@ -64,9 +69,8 @@ def build(hub: Hub, gate: bool = False) -> Server[Any]:
         if (connection := current.get()) is not None:
             return await answered(connection, ctx, params)
         try:
-            bearer = Connection(hub, _bearer(gate))
+            bearer = Connection(hub, await asks())
         except NotAllowed as error:
-            await hub.journal.refused(NOBODY, "connection.open", error)
             return _failed(hub, error)
         try:
             result = await answered(bearer, ctx, params)
@@ -76,10 +80,34 @@ def build(hub: Hub, gate: bool = False) -> Server[Any]:
             await bearer.close()
         return result
 
+    async def asks() -> Caller:
+        if (connection := current.get()) is not None:
+            return connection.caller
+        try:
+            return _bearer(gate)
+        except NotAllowed as error:
+            await hub.journal.refused(NOBODY, "connection.open", error)
+            raise
+
     async def answered(
         bearer: Connection, ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        tool, request = by_name[bearer.caller.yolo].get(params.name), _request(ctx)
+        tool = by_name[bearer.caller.yolo].get(params.name)
+        known = tool.name if tool else observing.UNKNOWN
+        waits = bool(params.arguments and params.arguments.get("wait_seconds"))
+        outcome, began = "cancelled", time.perf_counter()
+        watching.begun(known, waits)
+        try:
+            result, outcome = await judged(bearer, ctx, params, tool)
+        finally:
+            watching.done(known, waits, outcome, time.perf_counter() - began)
+        return result
+
+    async def judged(
+        bearer: Connection, ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams, tool: Tool | None
+    ) -> tuple[types.CallToolResult, str]:
+        """The answer, and what the call came to: done, or the code of an error."""
+        request = _request(ctx)
         await bearer.pace()
         try:
             if bearer.holds(request):
@@ -88,15 +116,21 @@ def build(hub: Hub, gate: bool = False) -> Server[Any]:
             answer = await _ran(hub, tool, params.name, params.arguments or {}, bearer, ctx, request)
         except BridgeError as error:
             bearer.refused()
-            return _failed(hub, error)
+            observing.failed(error.code)
+            return _failed(hub, error), error.code
         except Exception:
             log.exception("tool %s failed", params.name if tool else "that is not there")
-            return _failed(hub, None)
+            observing.failed(BridgeError.code)
+            return _failed(hub, None), BridgeError.code
         if answer.mail is not None:
             bearer.brought(request, answer.mail)
-        return types.CallToolResult(content=[_text(answer.text)], structured_content=dict(answer.fields))
+        if tool is not None and not tool.bound:
+            await subscriptions.joined(ctx, bearer.caller)
+        return types.CallToolResult(content=[_text(answer.text)], structured_content=dict(answer.fields)), "done"
 
-    return Server(
+    resources = Resources(hub, asks)
+    subscriptions = Subscriptions(hub, resources)
+    server: Server[Any] = Server(
         "multiagent-bridge",
         version=__version__,
         title="Multiagent Bridge",
@@ -104,10 +138,13 @@ def build(hub: Hub, gate: bool = False) -> Server[Any]:
         cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="private")},
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_resources=resources.listed,
+        on_list_resource_templates=resources.templates,
+        on_read_resource=resources.read,
     )
-
-
-UNEXPECTED = "failed: the bridge met an error of its own (it is in hub.log; mab doctor helps to report it)"
+    subscriptions.add_to(server)
+    observing.install(server, [tool.name for tool in TOOLS])
+    return server
 
 
 async def _ran(

@@ -13,12 +13,13 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from mcp.server.lowlevel.server import Server
+from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.runner import serve_dual_era_loop
 from mcp.shared.message import SessionMessage
 
 from multiagent_bridge.errors import BridgeError, Invalid
 from multiagent_bridge.mcp.connection import Connection, current
+from multiagent_bridge.mcp.subscriptions import LISTEN
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.services.hub import Hub
 
@@ -127,7 +128,9 @@ class Stream:
                     from_client,
                     to_client,
                     lifespan_state={},
-                    init_options=self._server.create_initialization_options(),
+                    init_options=self._server.create_initialization_options(
+                        NotificationOptions(resources_changed=True)
+                    ),
                 )
                 group.cancel_scope.cancel()
         finally:
@@ -160,7 +163,7 @@ class Stream:
                             self._connection.cancelled(wanted)
                     if self._held:
                         await anyio.sleep_forever()
-                    if isinstance(message, types.JSONRPCRequest):
+                    if isinstance(message, types.JSONRPCRequest) and message.method != LISTEN:
                         self._asked.add(message.id)
                     await to_server.send(SessionMessage(message))
 

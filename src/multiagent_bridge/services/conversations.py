@@ -190,7 +190,7 @@ class Conversations:
 
         async def listed(tx: Tx, now: int, ticket: Ticket) -> Places:
             seats: dict[tuple[str, str], None] = {}
-            if caller.operator:
+            if caller.oversees:
                 seats = {(c.id, "a"): None for c in await tx.conversations.list()}
             else:
                 bound = list(await tx.bindings.of(caller.agent)) if caller.agent else []
@@ -204,7 +204,7 @@ class Conversations:
             for conversation_id, session_id in seats:
                 found = await tx.conversations.get(conversation_id)
                 mine = await tx.sessions.get(conversation_id, session_id)
-                if found and mine and (caller.operator or not found.expired(now)):
+                if found and mine and (caller.oversees or not found.expired(now)):
                     places.append(Place(found, mine, await partners(tx, mine)))
             return Places(self._redaction.text(caller.name).text, places)
 
@@ -263,7 +263,11 @@ class Conversations:
                 )
             return fresh
 
-        return await self._gate.own(caller, "token.rotate", rotated)
+        fresh = await self._gate.own(caller, "token.rotate", rotated)
+        for session, _ in fresh:
+            # who waits or follows sees at once that it may no longer
+            self._bell.ring(inbox(conversation_id, session.id))
+        return fresh
 
     async def revoke(self, caller: Caller, conversation_id: str, session_id: str | None) -> Sequence[Session]:
         """End the tokens, invites and bindings of one session, or of all; `rotate` brings a session back.
@@ -283,7 +287,7 @@ class Conversations:
             return sessions, readers
 
         ended, readers = await self._gate.own(caller, "token.revoke", revoked)
-        for reader in sorted(readers):
+        for reader in sorted(readers | {session.id for session in ended}):
             self._bell.ring(inbox(conversation_id, reader))
         return ended
 

@@ -6,21 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiagent_bridge import __version__
+from multiagent_bridge.guard.identities import Claiming
 from multiagent_bridge.model.limits import Limits
-from multiagent_bridge.ports import Background, Bell, Clock, Ids, Keys, Meter, Sandbox, Store, Workspaces
+from multiagent_bridge.ports import Background, Bell, Clock, Ids, Issuer, Keys, Meter, Sandbox, Store, Workspaces
+from multiagent_bridge.ports import Backups as BackupsPort
 from multiagent_bridge.ports import Snapshots as SnapshotsPort
 from multiagent_bridge.services.approvals import Approvals
 from multiagent_bridge.services.archives import Archives
+from multiagent_bridge.services.audit import Audit
+from multiagent_bridge.services.backups import Backups
 from multiagent_bridge.services.bounces import Bounces
 from multiagent_bridge.services.commands import Commands
 from multiagent_bridge.services.conversations import Conversations
 from multiagent_bridge.services.evidence import Evidence
 from multiagent_bridge.services.gate import Gate
+from multiagent_bridge.services.gauges import Gauges
+from multiagent_bridge.services.identities import Identities
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.lapses import Lapses
 from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.notices import Notices
 from multiagent_bridge.services.orders import Advise, Judge, Orders
+from multiagent_bridge.services.parcels import Parcels
 from multiagent_bridge.services.presence import Presence
 from multiagent_bridge.services.redaction import Redact, Redaction
 from multiagent_bridge.services.reports import Reports
@@ -66,6 +73,11 @@ class Hub:
     lapses: Lapses
     snapshots: Snapshots
     wakeups: Wakeups
+    identities: Identities
+    audit: Audit
+    parcels: Parcels
+    backups: Backups
+    gauges: Gauges
     presence: Presence
     bell: Bell
     ids: Ids
@@ -83,8 +95,13 @@ def assemble(
     redact: Redact,
     limits: Limits,
     ground: Ground,
+    issuer: Issuer | None = None,
+    claiming: Claiming | None = None,
+    backups: BackupsPort | None = None,
 ) -> Hub:
-    """Build every service over one set of ports."""
+    """Build every service over one set of ports. `issuer`: whose tokens are believed besides the hub's own keys; without
+    `backups` the store cannot be backed up.
+    """
     presence, redaction = Presence(), Redaction(redact, keys)
     ringing = RingingStore(store, bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
@@ -113,13 +130,14 @@ def assemble(
         redaction,
     )
     tasks = Tasks(gate, journal, notices, bell, ids, keys, redaction, limits)
+    reports = Reports(journal, evidence, clock, __version__)
     return Hub(
         conversations=conversations,
         messages=messages,
         status=Status(gate, bell, keys, redaction, limits),
         journal=journal,
         evidence=evidence,
-        reports=Reports(journal, evidence, clock, __version__),
+        reports=reports,
         archives=Archives(gate, journal, conversations, messages, keys, ids, redaction, limits),
         tasks=tasks,
         watchdog=Watchdog(gate, journal, notices, tasks, bell, clock),
@@ -132,6 +150,11 @@ def assemble(
         lapses=lapses,
         snapshots=Snapshots(gate, journal, ground.snapshots, ground.workspaces, clock),
         wakeups=Wakeups(gate, journal, notices, ringing, bell, clock, limits),
+        identities=Identities(gate, journal, ringing, clock, meter, ids, keys, redaction, limits, issuer, claiming),
+        audit=Audit(gate, journal, evidence, reports),
+        parcels=Parcels(gate, journal, clock, keys),
+        backups=Backups(gate, journal, backups, clock),
+        gauges=Gauges(gate, ringing, presence, clock),
         presence=presence,
         bell=bell,
         ids=ids,

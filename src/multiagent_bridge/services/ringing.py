@@ -19,14 +19,24 @@ class RingingStore:
     def __init__(self, store: Store, bell: Bell) -> None:
         self._store = store
         self._bell = bell
+        self.pending = 0
+        """Transactions that were handed to the store and have not ended: those under way, and those that wait for a turn."""
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        result = await self._store.write(work)
+        self.pending += 1
+        try:
+            result = await self._store.write(work)
+        finally:
+            self.pending -= 1
         self._bell.ring(JOURNAL)
         return result
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        return await self._store.read(work)
+        self.pending += 1
+        try:
+            return await self._store.read(work)
+        finally:
+            self.pending -= 1
 
     async def close(self) -> None:
         await self._store.close()

@@ -10,6 +10,10 @@ from __future__ import annotations
 # fmt: off
 ROWS: tuple[tuple[str, ...], ...] = (
     (
+        "bridge-key", "API_KEY", "mab_key_{b49+}",
+        "vIEwVvC8hZ5d574no63kvEBWv6BtFDDlX1xZTiikjhj05BnKQ", "vIEwVvC8hZ5d574no63kvEBWv6BtFDDlX1xZTiikjhj05BnK",
+    ),
+    (
         "grafana-key", "GRAFANA_KEY", "eyJrIjoi{s50+}",
         "ZvFBl9P2wjwccPQwMyVTMqPkP3FOnLv7KxPm29UrynyMcuaC4L",
         "lrzOYCTYrHiXXVgRUMj1PFjlRvwWOUjIgWT8UDBcyKZ6yFTi1",

@@ -1,0 +1,34 @@
+"""`/metrics`: how the hub stands, for Prometheus, behind the door like every other route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from multiagent_bridge.errors import BridgeError, TooFast
+from multiagent_bridge.model.gauges import Reading
+from multiagent_bridge.model.identities import Identity
+from multiagent_bridge.services.gauges import Gauges
+
+PATH = "/metrics"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The text format that every version of Prometheus reads."""
+
+
+def route(gauges: Gauges, rendered: Callable[[Reading], bytes]) -> Route:
+    """The route; `rendered` puts what was read into the text format of Prometheus."""
+
+    async def metrics(request: Request) -> Response:
+        identity: Identity = request.scope["state"]["identity"]
+        try:
+            reading = await gauges.read(identity.caller(request.scope["state"]["peer"]))
+        except BridgeError as error:
+            said = {"error": error.code, "message": error.sentence, "hint": error.hint}
+            later = {"retry-after": str(max(1, int(error.retry_after)))} if isinstance(error, TooFast) else {}
+            return JSONResponse(said, error.http_status, later)
+        return Response(rendered(reading), headers={"content-type": CONTENT_TYPE})
+
+    return Route(PATH, metrics, methods=["GET"])
