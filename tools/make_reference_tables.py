@@ -43,8 +43,9 @@ this page is refused. A rate is a list of `[count, seconds]`, all of which hold;
 Made from `config.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
-never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`,
-`[watchdog]`, `[postgres]`, `[redis]`, `[backup]`, `[http]` and `[oidc]`: a repository that you cloned does not choose where your conversations and keys lie, nor what may run.
+never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`, `[watchdog]`,
+`[postgres]`, `[redis]`, `[backup]`, `[http]` and `[oidc]`: a repository that you cloned does not choose where your
+conversations and keys lie, what may run, nor who is let in.
 
 ```toml
 [limits]
