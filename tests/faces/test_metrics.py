@@ -14,10 +14,14 @@ import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from multiagent_bridge import config
 from multiagent_bridge.adapters.metrics import BOUNDS, Metrics, outcomes
+from multiagent_bridge.cli import serve
+from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.mcp.server import TOOLS
 from multiagent_bridge.model.callers import ROLES
 from multiagent_bridge.model.gauges import Reading
+from multiagent_bridge.testing.hubs import OWNER, memory_hub
 from tests.faces.http_yard import ALICE, BOB, Yard, fields, identity, yard
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +150,21 @@ async def test_metrics_are_for_operators_auditors_and_admins(role: str) -> None:
             assert (entry.action, entry.outcome) == ("metrics.read", "refused")
 
 
+@pytest.mark.anyio
+async def test_while_the_store_is_down_the_answer_is_unavailable_and_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def down(*_: Any) -> Reading:
+        raise Unavailable("the store does not answer", "mab doctor")
+
+    async with yard() as here:
+        await scraped(here)
+        monkeypatch.setattr(type(here.world.hub.gauges), "read", down)
+        async with here.http(AUDITOR) as http:
+            answer = await http.get("/metrics")
+    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (503, "unavailable", "5")
+
+
 def test_a_call_of_no_tool_and_an_outcome_of_no_name_still_count_somewhere() -> None:
     metrics = Metrics(["send"], "0")
     metrics.begun("made up", True)
@@ -189,6 +208,18 @@ def test_every_count_of_a_reading_is_shown() -> None:
         "mab_backup_current": 1,
     }
     assert value(found, "mab_build_info", version="1.2.3") == 1
+
+
+@pytest.mark.anyio
+async def test_a_backup_that_could_not_be_made_is_no_longer_current(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics, settings = Metrics(["send"], "0"), config.Settings(home=tmp_path, backup={"folder": str(tmp_path)})
+    metrics.backed_up = True
+    # a store in memory cannot be backed up
+    await serve._backed_up(memory_hub().hub, OWNER, settings, metrics)
+    assert "no backup was made" in caplog.text
+    assert value(parsed(metrics.rendered(Reading()).decode()), "mab_backup_current") == 0
 
 
 def test_every_error_code_of_the_bridge_is_an_outcome() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
+from pathlib import Path
 
-import anyio
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.machines.places import UNLIMITED, made
+from tests.machines.places import UNLIMITED, made, until
 from tests.machines.test_http_hub import url_of
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(120)]
@@ -28,11 +26,11 @@ def scraped(url: str, bearer: str) -> dict[str, float]:
     return found
 
 
-def test_a_key_in_a_file_reads_what_local_agents_did_and_the_process_itself() -> None:
+def test_a_key_in_a_file_reads_what_local_agents_did_and_the_hub_itself(tmp_path: Path) -> None:
     with made(**UNLIMITED) as place:
         url = url_of(place.serve("--http", "127.0.0.1:0"))
-        file = place.home.parent / "bridge.key"
-        file.write_bytes(place.mab("key", "create", "prometheus", "--role", "auditor").stdout)
+        file = tmp_path / "bridge.key"
+        file.write_text(place.mab("key", "create", "prometheus", "--role", "auditor").stdout)
         near = place.agent()
         near.good("create_conversation", my_role="backend", partner_role="frontend")
         for _ in range(5):
@@ -48,17 +46,24 @@ def test_a_key_in_a_file_reads_what_local_agents_did_and_the_process_itself() ->
         assert found["process_resident_memory_bytes{}"] > 1 << 20
 
 
-def test_a_backup_that_the_hub_made_is_current() -> None:
-    with made(**UNLIMITED) as place:
-        place.env["MAB_BACKUP__FOLDER"] = str(place.home.parent / "backups")
+def test_a_backup_that_the_hub_made_counts_as_current(tmp_path: Path) -> None:
+    with made(**UNLIMITED, MAB_BACKUP__FOLDER=str(tmp_path / "backups")) as place:
         url = url_of(place.serve("--http", "127.0.0.1:0"))
-        bearer = place.mab("key", "create", "prometheus", "--role", "auditor").stdout.decode().strip()
+        bearer = place.mab("key", "create", "prometheus", "--role", "auditor").stdout.strip()
+        until(lambda: scraped(url, bearer)["mab_backup_current{}"], "a backup was made")
+        assert len(list((tmp_path / "backups").iterdir())) == 1
 
-        async def until_current() -> None:
-            with anyio.fail_after(60):
-                while not scraped(url, bearer)["mab_backup_current{}"]:
-                    await anyio.sleep(0.2)
 
-        anyio.run(until_current)
-        (backup,) = (place.home.parent / "backups").iterdir()
-        assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
+def test_spans_go_where_the_environment_says_without_a_word_of_the_agents() -> None:
+    with made(**UNLIMITED, OTEL_TRACES_EXPORTER="console") as place:
+        hub = place.serve()
+        near = place.agent()
+        near.good("create_conversation", my_role="backend", partner_role="frontend")
+        near.good("send_to_partner", message="the plan for thursday")
+        near.close()
+        place.mab("serve", "--stop")
+        hub.wait(timeout=60)
+        assert hub.stderr is not None
+        said = hub.stderr.read().decode()
+        assert '"name": "tools/call send_to_partner"' in said
+        assert "thursday" not in said

@@ -94,7 +94,7 @@ def build(hub: Hub, gate: bool = False, observer: Observer | None = None) -> Ser
     ) -> types.CallToolResult:
         tool = by_name[bearer.caller.yolo].get(params.name)
         known = tool.name if tool else observing.UNKNOWN
-        waits = bool(params.arguments and params.arguments.get("wait_seconds"))
+        waits = bool(tool and params.arguments and params.arguments.get("wait_seconds"))
         outcome, began = "cancelled", time.perf_counter()
         watching.begun(known, waits)
         try:

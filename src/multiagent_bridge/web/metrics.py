@@ -14,6 +14,7 @@ from multiagent_bridge.model.identities import Identity
 from multiagent_bridge.services.gauges import Gauges
 
 PATH = "/metrics"
+RETRY_SECONDS = 5.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text format that every version of Prometheus reads."""
 
@@ -27,7 +28,8 @@ def route(gauges: Gauges, rendered: Callable[[Reading], bytes]) -> Route:
             reading = await gauges.read(identity.caller(request.scope["state"]["peer"]))
         except BridgeError as error:
             said = {"error": error.code, "message": error.sentence, "hint": error.hint}
-            later = {"retry-after": str(max(1, int(error.retry_after)))} if isinstance(error, TooFast) else {}
+            wait = error.retry_after if isinstance(error, TooFast) else RETRY_SECONDS
+            later = {"retry-after": str(max(1, int(wait)))} if error.http_status in (429, 503) else {}
             return JSONResponse(said, error.http_status, later)
         return Response(rendered(reading), headers={"content-type": CONTENT_TYPE})
 
