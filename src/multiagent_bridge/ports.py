@@ -312,7 +312,11 @@ class Commands(Protocol):
         ...
 
     async def overdue(self, now: int, boot: str, boottime: int, limit: int) -> Sequence[Command]:
-        """Pending ones past `expires_at`, approved ones past either clock or of another boot, running ones past `deadline`."""
+        """Pending ones past `expires_at`, running ones past `deadline`, and approved ones that are past `until`, of `boot` and
+        past `boottime_end`, without a boot, or granted further ahead of `now` than they last (the clock was set back).
+
+        One of another boot may be another machine's, which shares the store: that alone does not end it.
+        """
         ...
 
     async def running(self, runner: str) -> Sequence[Command]:

@@ -158,6 +158,7 @@ def test_another_user_is_refused_by_the_hub_itself_even_where_the_file_modes_wou
     finally:
         (held.home / "hub.sock").chmod(0o600)
         held.home.chmod(0o700)
+    assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["ok"] is False
     assert answer["error"] == "not_allowed: this hub serves another user (start a hub of your own: mab mcp)"

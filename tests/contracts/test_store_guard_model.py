@@ -328,6 +328,8 @@ class Guard(RuleBasedStateMachine):
             if one.state == "approved" and a is not None:
                 yield from ((a.boot, a.boottime_end + n, a.granted_at) for n in (-1, 0))
                 yield from ((a.boot, a.boottime_end - 1, a.until + n) for n in (-1, 0))
+                yield from (("boot-9", a.boottime_end, a.until + n) for n in (-1, 0))
+                yield from (("boot-9", 0, 2 * a.granted_at - a.until + n) for n in (-1, 0))
             else:
                 yield from ((self.boot, self.up, before + n) for n in (-1, 0))
 
@@ -339,7 +341,9 @@ def overdue(c: Command, boot: str, up: int, now: int) -> bool:
         return now >= c.expires_at
     a = c.approval
     assert a is not None
-    return boot != a.boot or not boot or up >= a.boottime_end or now >= a.until
+    if not a.boot or (boot == a.boot and up >= a.boottime_end):
+        return True
+    return now >= a.until or a.granted_at - now > a.until - a.granted_at
 
 
 @pytest.fixture(params=["memory", "sqlite"])

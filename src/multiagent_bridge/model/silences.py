@@ -47,7 +47,7 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Where the last check stood. `boot` and `boottime` are those of the machine that made it.
+    """Where the last check stood. `at`, `boot` and `boottime` are those of the machine that made it; there may be several.
 
     Nobody is judged by what lies before `since`: then a clock was set, the machine started or slept, or the store could not
     be used. `steps` counts how often that happened.

@@ -16,6 +16,11 @@ from multiagent_bridge.services.topics import command_topic, inbox
 MOST = 200
 """Ended in one transaction."""
 
+START = "command.start"
+"""The action of a request to run what was approved."""
+
+ELSEWHERE = "it was approved on another machine, or before this one was started again"
+
 
 class Lapses:
     def __init__(self, store: Store, journal: Journal, notices: Notices, bell: Bell, clock: Clock, keys: Keys) -> None:
@@ -28,23 +33,27 @@ class Lapses:
 
     def lapsed(self, command: Command, now: int) -> str:
         """What time has made of an open command: `expired`, `lost`, or empty while it still stands."""
-        if command.state == "pending" and not command.requested_at <= now < command.expires_at:
+        if command.state == "pending" and _over(command.requested_at, now, command.expires_at):
             return "expired"
         if command.state == "approved" and command.approval is not None:
             approval = command.approval
-            alive = (
-                approval.boot == self._clock.boot()
-                and self._clock.boottime() < approval.boottime_end
-                and approval.granted_at <= now < approval.until
-            )
-            return "" if alive else "expired"
+            if not approval.boot or _over(approval.granted_at, now, approval.until):
+                return "expired"
+            # another machine's clocks are not known here: `until` ends its approvals, and so those from before a restart
+            late = self._clock.boottime() >= approval.boottime_end or now < approval.granted_at
+            return "expired" if late and not self._elsewhere(command) else ""
         if command.state == "running" and now >= command.deadline:
             return "lost"
         return ""
 
     async def settled(self, tx: Tx, request: Request, command: Command, now: int) -> Command:
-        """The command as it stands at `now`; one that lapsed is moved there with its entry."""
+        """The command as it stands at `now`; one that lapsed is moved there with its entry.
+
+        An approval of another boot lets nothing start here: whoever tries ends it.
+        """
         state = self.lapsed(command, now)
+        if not state and request.action == START and self._elsewhere(command):
+            return await self.ended(tx, request, command, now, "expired", ELSEWHERE)
         return await self.ended(tx, request, command, now, state) if state else command
 
     async def ended(
@@ -89,6 +98,11 @@ class Lapses:
 
         return self._ring(await self._store.write(recovered))
 
+    def _elsewhere(self, command: Command) -> bool:
+        """Whether it was approved under another boot: on another machine, or before this one was started again."""
+        approval = command.approval
+        return command.state == "approved" and approval is not None and approval.boot != self._clock.boot()
+
     def _ticket(self, caller: Caller, command: Command) -> Ticket:
         return Ticket(caller, "command.sweep", self._clock.monotonic(), command.conversation_id, command.session_id)
 
@@ -97,3 +111,10 @@ class Lapses:
             self._bell.ring(command_topic(command.id))
             self._bell.ring(inbox(command.conversation_id, command.session_id))
         return len(commands)
+
+
+def _over(begun: int, now: int, end: int) -> bool:
+    """Whether it has ended, or begins further ahead than it lasts: then a clock was set back. Less is what two machines' clocks
+    may be apart.
+    """
+    return now >= end or begun - now > end - begun

@@ -26,8 +26,9 @@ class Vigil:
     """Compares a wall clock, by which heartbeats are dated, with one that cannot be set.
 
     Between two checks of one watchdog that is its monotonic clock, which also leaves out the time a machine slept where the
-    system's does. A watchdog that starts takes up where the last one stood: by the time since the boot of the same machine,
-    and after another boot nothing before it counts.
+    system's does. A watchdog that starts takes up where the last one stood: by the time since the boot of the same machine.
+    Where another boot stands, the watch goes on if it is that of another machine which still looks (`_beside`); else this machine
+    was started again, and nothing before it counts.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -67,8 +68,9 @@ class Vigil:
                 "another watchdog looked at the same moment", "nothing was done twice; the next check goes on"
             )
         this.since = after.since
-        # of two watchdogs that live through one step the first moves the dates of the silences along
-        first = self._last is None or was is None or self._last.steps == was.steps
+        # of two watchdogs that live through one step the first moves the dates of the silences along; where another machine
+        # looked last they are not of the clock that was set
+        first = was is None or (was.boot == boot and (self._last is None or self._last.steps == was.steps))
         for silence in await this.tx.silences.list():
             moved = silence
             if drift and first:
@@ -87,10 +89,21 @@ class Vigil:
         elif boot and was.boot == boot:
             drift = (this.now - was.at) - (boottime - was.boottime)
         elif boot or was.boot:
-            return "started", 0
+            drift = 0
+            if not _beside(this, was, boot, boottime):
+                return "started", 0
         else:
             # no clock here outlives its process: only a step back shows
             drift = min(0, this.now - was.at)
         if drifted(drift):
             return "clock", drift
         return ("store" if self._blind else ""), 0
+
+
+def _beside(this: Round, was: Watch, boot: str, boottime: int) -> bool:
+    """Whether another machine made the last check, and lately: this one was up by then under the boot that it has now.
+
+    Lately is within half a threshold, in which nobody falls silent unseen, and by which two wall clocks may be apart at most.
+    """
+    gap = this.now - was.at
+    return abs(gap) <= this.rules.threshold // 2 and (not boot or boottime > gap)

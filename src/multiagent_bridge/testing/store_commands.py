@@ -253,11 +253,32 @@ async def overdue_ones_are_found(store: Store) -> None:
     agree(await due(NOW + LIFE - 1, boottime=UP + LIFE - 1), [], "none is, to the last microsecond")
     agree(await due(NOW + LIFE), [2, 3], "an approval past the wall clock, a run past its deadline")
     agree(await due(NOW, boottime=UP + LIFE), [2], "an approval past the boot time, whatever the wall clock says")
-    agree(await due(NOW, boot="boot-2"), [2], "an approval of another boot")
-    agree(await due(NOW, boot=""), [2], "an approval where no boot is told")
+    agree(await due(NOW - LIFE, boottime=0), [], "a machine whose clock is behind by less than an approval lasts")
+    agree(await due(NOW - LIFE - 1), [2], "an approval from further ahead than it lasts: the clock was set back")
     agree(await due(NOW + HOUR), [1, 2, 3, 8], "requests past their end; what has ended never is")
     agree(await due(NOW + HOUR, limit=2), [1, 2], "the oldest ones")
     agree(await due(NOW + HOUR, limit=0), [], "no more than the limit")
+
+
+async def an_approval_of_another_boot_ends_by_the_wall_clock(store: Store) -> None:
+    await seat(store)
+    before = await put(store, "approved")
+    bare = replace(command(2), state="approved", approval=replace(approval("grant_1"), boot=""))
+    await store.write(lambda tx: tx.commands.add(bare))
+
+    async def due(now: int, boot: str, boottime: int) -> list[int]:
+        return ids(await store.read(lambda tx: tx.commands.overdue(now, boot, boottime, 99)))
+
+    for boot, up in product(("boot-2", ""), (0, UP, UP + 9 * LIFE)):
+        for now in (NOW - 5 * SECOND, NOW, NOW + LIFE - 1):
+            agree(await due(now, boot, up), [2], f"a hub of {boot or 'no boot'} leaves it to its own")
+            agree(await start(store, boot=boot, boottime=up, now=now), False, "but never starts it")
+        agree(
+            await due(NOW + LIFE, boot, up), [1, 2], "`until` ends it, whatever its machine does: it may never be back"
+        )
+        agree(await due(NOW - LIFE - 1, boot, up), [1, 2], "as does a wall clock that was set back after a restart")
+    agree(await look(store), before, "none of this changed it")
+    agree(await start(store), True, "its own machine starts it")
 
 
 async def the_runs_of_a_runner_are_found(store: Store) -> None:
@@ -340,6 +361,7 @@ COMMAND_LAWS = (
     a_start_that_is_rolled_back_used_nothing_up,
     of_two_decisions_one_counts,
     overdue_ones_are_found,
+    an_approval_of_another_boot_ends_by_the_wall_clock,
     the_runs_of_a_runner_are_found,
     commands_are_listed_by_age,
     nothing_of_the_guard_is_written_in_a_read,

@@ -84,4 +84,6 @@ def _overdue(command: Command, now: int, boot: str, boottime: int) -> bool:
     if command.state == "running":
         return command.deadline <= now
     a = command.approval
-    return a is None or not (boot and boot == a.boot) or a.boottime_end <= boottime or a.until <= now
+    if a is None or not a.boot or (a.boot == boot and a.boottime_end <= boottime):
+        return True
+    return a.until <= now or a.granted_at - now > a.until - a.granted_at

@@ -59,6 +59,8 @@ WHERE id = :id AND state = 'approved' AND digest = :digest AND verifier = :verif
   AND boottime_end > :boottime AND granted_at <= :now AND until > :now
 RETURNING id;
 
+-- An approval of another boot may be another machine's: `until` ends it.
+
 -- name: overdue
 SELECT id, conversation_id, session_id, state, digest, sealed_order, requested_at, expires_at,
   verifier, boot, boottime_end, granted_at, until, approved_by, grant_id,
@@ -66,7 +68,8 @@ SELECT id, conversation_id, session_id, state, digest, sealed_order, requested_a
 FROM commands
 WHERE state IN ('pending', 'approved', 'running')
   AND CASE state WHEN 'pending' THEN expires_at <= :now WHEN 'running' THEN deadline <= :now
-      ELSE boot <> :boot OR boot = '' OR boottime_end <= :boottime OR until <= :now END
+      ELSE boot = '' OR (boot = :boot AND boottime_end <= :boottime) OR until <= :now
+        OR granted_at - :now > until - granted_at END
 ORDER BY seq LIMIT :limit;
 
 -- name: running
