@@ -26,7 +26,9 @@ def server(patient: Patient) -> Iterator[Check]:
     try:
         found = asyncio.run(wiring.looked_at(settings))
     except BridgeError as error:
-        yield Check("database", "fail", error.sentence, error.hint or "see that PostgreSQL runs")
+        # who reads this has asked the doctor already
+        mend = error.hint.removesuffix(": mab doctor") or "see that PostgreSQL runs"
+        yield Check("database", "fail", error.sentence, mend)
         return
     told = f"PostgreSQL {found.server}, version {found.version}, answered in {found.milliseconds:.1f} ms"
     if found.version < found.known:

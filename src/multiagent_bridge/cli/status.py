@@ -44,7 +44,7 @@ async def _once(as_json: bool) -> None:
     settings = config.load()
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(owner.hub()) if _has_store(settings) else None
-        _print(await _seen(settings, hub), as_json)
+        _print(await _seen(settings, hub), as_json, shared=_shared(settings))
 
 
 async def _watched(as_json: bool) -> None:
@@ -55,26 +55,33 @@ async def _watched(as_json: bool) -> None:
     before: dict[str, Any] = {}
     while not _has_store(settings):
         if before != (before := await _seen(settings, None)):
-            _again(before, as_json)
+            _again(before, as_json, _shared(settings))
         await asyncio.sleep(REFRESH_SECONDS)
     async with owner.hub() as hub, hub.bell.listen(JOURNAL) as ear:
         while True:
             size = (await hub.journal.head()).size
             seen = await _seen(settings, hub)
             if before != (before := seen):
-                _again(seen, as_json)
+                _again(seen, as_json, _shared(settings))
             # listing rings the bell as well, here and in every other watcher: only a longer journal is news
             until = time.monotonic() + REFRESH_SECONDS
             while (left := until - time.monotonic()) > 0 and (await hub.journal.head()).size == size:
                 await ear.wait(left)
 
 
-def _again(seen: dict[str, Any], as_json: bool) -> None:
+def _again(seen: dict[str, Any], as_json: bool, shared: bool) -> None:
     if as_json:
         output.json_line(seen)
         return
     output.clear()
-    _print(seen, as_json=False)
+    _print(seen, as_json=False, shared=shared)
+
+
+def _shared(settings: Settings) -> bool:
+    """Whether hubs of other machines may be on the same store: what is told of the hub is told of this machine's alone."""
+    from multiagent_bridge.wiring import store_file
+
+    return store_file(settings) is None
 
 
 def _has_store(settings: Settings) -> bool:
@@ -177,7 +184,7 @@ def _span(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _print(seen: dict[str, Any], as_json: bool) -> None:
+def _print(seen: dict[str, Any], as_json: bool, shared: bool) -> None:
     if as_json:
         output.data(seen)
         return
@@ -188,8 +195,11 @@ def _print(seen: dict[str, Any], as_json: bool) -> None:
         "answers": f"running, process {hub['pid']}, version {hub['version']}",
         "none": "not running; mab mcp starts it",
     }
-    output.line(f"hub: {told.get(hub['state'], hub['state'])}" + _connections(hub["connections"]))
+    whose = "hub of this machine" if shared else "hub"
+    output.line(f"{whose}: {told.get(hub['state'], hub['state'])}" + _connections(hub["connections"]))
     output.line(f"state directory: {seen['state_directory']}")
+    if shared:
+        output.line("store: on a PostgreSQL server, where hubs of other machines may be at work too")
     for row in seen["conversations"]:
         mark = "expired" if row["expired"] else "until"
         output.line(f"{row['conversation_id']}: {row['messages']} messages, {mark} {row['expires_at']}")
