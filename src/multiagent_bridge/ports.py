@@ -395,7 +395,7 @@ class Silences(Protocol):
 
 
 class Tx(Protocol):
-    """One transaction. Awaiting anything else inside a transaction is a programming error that adapters refuse."""
+    """One transaction. Awaiting anything else inside it, but a meter's charge, is a programming error that adapters refuse."""
 
     @property
     def conversations(self) -> Conversations: ...

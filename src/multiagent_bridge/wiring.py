@@ -115,9 +115,10 @@ async def bell_of(settings: Settings, home: Path, store: OpenStore, stack: Async
 async def meter_of(settings: Settings, stack: AsyncExitStack) -> Meter:
     """The meter of all processes of that store, open as long as `stack`. Raises Unavailable, Invalid."""
     if (redis := redis_address(settings)) and settings.redis.meter:
+        from multiagent_bridge.adapters.postgres.metering import BesideMeter
         from multiagent_bridge.adapters.redis.meter import RedisMeter
 
-        return await stack.enter_async_context(RedisMeter(redis))
+        return BesideMeter(await stack.enter_async_context(RedisMeter(redis)))
     return StoreMeter()
 
 

@@ -10,6 +10,9 @@ from typing import Any, cast
 
 import pytest
 
+from multiagent_bridge.adapters.postgres.address import Address as PostgresAddress
+from multiagent_bridge.adapters.postgres.metering import BesideMeter
+from multiagent_bridge.adapters.postgres.store import PostgresStore
 from multiagent_bridge.adapters.redis.address import Address, checked
 from multiagent_bridge.adapters.redis.bell import RedisBell
 from multiagent_bridge.adapters.redis.meter import RedisMeter
@@ -19,6 +22,7 @@ from multiagent_bridge.ports import Bell, Store, Tx
 from multiagent_bridge.testing.bells import BELL_LAWS, BellLaw
 from multiagent_bridge.testing.laws import NOW
 from multiagent_bridge.testing.meters import BESIDE_LAWS, TEN, THREE, MeterLaw, charge, spend
+from tests import postgres_server
 from tests.valkey_server import PASSWORD, Server, served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -73,6 +77,27 @@ async def test_the_bell_keeps_the_law(server: Server, law: BellLaw) -> None:
 async def test_the_meter_keeps_the_law(server: Server, law: MeterLaw) -> None:
     async with RedisMeter(address(server)) as meter:
         await law(STORE, meter)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[postgres_server.Server]:
+    with postgres_server.served() as found:
+        yield found
+
+
+@pytest.mark.parametrize("law", BESIDE_LAWS, ids=lambda law: law.__name__)
+async def test_the_meter_keeps_the_law_within_transactions_of_postgresql(
+    server: Server, database: postgres_server.Server, law: MeterLaw
+) -> None:
+    url = await database.create()
+    store = PostgresStore(PostgresAddress(url))
+    await store.open()
+    try:
+        async with RedisMeter(address(server)) as meter:
+            await law(store, BesideMeter(meter))
+    finally:
+        await store.close()
+        await database.drop(url)
 
 
 async def test_two_hubs_share_one_budget(server: Server) -> None:

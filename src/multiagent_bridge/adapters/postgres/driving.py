@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -26,6 +26,18 @@ class Asked:
         return (yield self)
 
 
+class Beside:
+    """What a transaction waits for that is no statement: the charge of a meter beside the store, and nothing else."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.work = work
+
+    def __await__(self) -> Generator[Beside, Any, Any]:
+        return (yield self)
+
+
 async def drive(work: Callable[[X], Awaitable[T]], tx: X, answer: Callable[[Asked], Awaitable[Any]]) -> T:
     """Run `work(tx)` to its end, each statement through `answer`, and return its result.
 
@@ -38,12 +50,12 @@ async def drive(work: Callable[[X], Awaitable[T]], tx: X, answer: Callable[[Aske
             asked = resume()
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        if not isinstance(asked, Asked):
+        if not isinstance(asked, (Asked, Beside)):
             close = getattr(steps, "close", None)
             if close is not None:
                 close()
             raise RuntimeError("a transaction awaited something other than its Tx")
         try:
-            resume = partial(steps.send, await answer(asked))
+            resume = partial(steps.send, await (answer(asked) if isinstance(asked, Asked) else asked.work))
         except Exception as error:
             resume = partial(steps.throw, error)
