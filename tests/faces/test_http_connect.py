@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -287,3 +289,21 @@ async def test_a_hub_whose_certificate_nobody_vouches_for_gets_no_key(
         found.reader.feed_eof()
         await running
         assert here.table.asked == []
+
+
+@pytest.mark.parametrize("words", [("--standalone",), ("--connect", "http://127.0.0.1:9")], ids=lambda words: words[0])
+def test_files_as_standard_streams_are_refused_in_a_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Through the program itself, so that the words reach the command that they are for."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "MAB_HOME": str(tmp_path / "state"),
+        "MAB_API_KEY": "mab_key_x",
+    }
+    with (tmp_path / "out").open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "multiagent_bridge", "mcp", *words],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, env=env, timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("mab: error: invalid: standard input or output is a file\n")
