@@ -101,6 +101,9 @@ class Messages(Protocol):
     async def claim(self, conversation_id: str, recipient: str, ids: Sequence[int], claim: str, now: int) -> None:
         """Hand these over under `claim`: no longer unread, not yet read. A stale claim on them is taken over."""
 
+    async def shown(self, conversation_id: str, recipient: str, ids: Sequence[int], now: int) -> None:
+        """These were handed over and are still to be acknowledged: unread as before, delivered for their sender."""
+
     async def confirm(self, claim: str, now: int) -> int:
         """The answer was written: everything under `claim` is read. Returns how many."""
         ...

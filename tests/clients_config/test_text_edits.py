@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from multiagent_bridge.clients import documents, jsonc
+from multiagent_bridge.clients.difference import difference
 from multiagent_bridge.errors import Conflict, Invalid
 
 PATH = ("mcpServers", "mab")
@@ -262,3 +264,12 @@ def test_our_toml_entry_is_updated_in_whatever_form_it_has(before: str) -> None:
     assert [line for line in before.splitlines() if "mab" not in line] == [
         line for line in after.splitlines() if "mab" not in line
     ]
+
+
+def test_all_that_is_added_to_a_file_of_one_line_is_shown() -> None:
+    before = json.dumps({"other": ["x" * 40] * 40})
+    hooks = {f"Event{number}": [{"command": f"mab hook stop --as agent-{number}"}] for number in range(12)}
+    after = json.dumps({"other": ["x" * 40] * 40, "hooks": hooks})
+    shown = difference(Path("settings.json"), before, after)[-1]
+    assert all(f"mab hook stop --as agent-{number}" in shown for number in range(12))
+    assert len(shown) < len(after) - 1000

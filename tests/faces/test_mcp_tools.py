@@ -58,7 +58,7 @@ async def test_every_result_has_exactly_the_fields_of_the_specification(world: T
         }  # fmt: skip
         assert await bob.fields("update_my_status", status="working") == {"status": "working", "unread": 0}
         status = await alice.fields("check_partner_status")
-        row = {"session_id", "role", "status", "note", "last_heartbeat", "age_seconds", "alive", "unread"}
+        row = {"session_id", "role", "status", "note", "last_heartbeat", "age_seconds", "alive", "unread", "sent"}
         assert set(status) == {"partners", *row}
         assert set(status["partners"][0]) == row
         listed = await alice.fields("list_conversations")

@@ -324,3 +324,22 @@ async def test_a_second_window_of_one_name_is_told_that_the_first_has_the_sessio
 async def test_joining_with_nothing_is_told_to_pass_an_invite(anyio_backend: str) -> None:
     with pytest.raises(Invalid, match="invite"):
         await memory_hub().hub.conversations.join(agent("alice"), NO_CREDENTIALS)
+
+
+async def test_mail_that_nobody_read_before_a_conversation_expired_comes_back_when_it_is_renewed(pair: Pair) -> None:
+    await pair.hub.messages.send(pair.alice, NO_CREDENTIALS, "are you there?")
+    pair.clock.advance(4 * 3600)
+    await pair.hub.conversations.extend(OWNER, pair.made.conversation.id, None)
+    (notice,) = (await pair.check(pair.alice)).letters
+    assert notice.text == "session b (frontend) had expired before it read your message 1"
+    assert [letter.text for letter in (await pair.check(pair.bob)).letters] == ["are you there?"]
+    await pair.hub.conversations.extend(OWNER, pair.made.conversation.id, None)
+    assert not (await pair.check(pair.alice)).letters
+
+
+async def test_an_erased_conversation_leaves_the_count_of_what_was_not_read(pair: Pair) -> None:
+    await pair.hub.messages.send(pair.alice, NO_CREDENTIALS, "are you there?")
+    pair.clock.advance(4 * 3600)
+    await pair.hub.conversations.cleanup(OWNER, 0)
+    (entry,) = [entry for entry in await pair.hub.journal.newest(20) if entry.action == "conversation.erase"]
+    assert entry.facts["unread"] == 1

@@ -28,7 +28,7 @@ async def test_status_and_note_reach_the_partner_and_the_note_is_redacted(pair: 
     assert (fields["session_id"], fields["status"]) == ("a", "blocked")
     assert fields["note"] == "waiting for AWS_KEY_REDACTED"
     assert set(fields) == {
-        "partners", "session_id", "role", "status", "note", "last_heartbeat", "age_seconds", "alive", "unread",
+        "partners", "session_id", "role", "status", "note", "last_heartbeat", "age_seconds", "alive", "unread", "sent",
     }  # fmt: skip
 
 
@@ -77,3 +77,18 @@ async def test_what_a_partner_has_not_read_is_shown(pair: Pair) -> None:
     await pair.send(pair.alice, "one")
     await pair.send(pair.alice, "two")
     assert (await pair.hub.status.partners(pair.alice, NO_CREDENTIALS)).fields()["unread"] == 2
+
+
+async def test_a_sender_sees_where_its_messages_stand_until_they_are_acknowledged(pair: Pair) -> None:
+    async def stands() -> object:
+        return (await pair.hub.status.partners(pair.alice, NO_CREDENTIALS)).fields()["sent"]
+
+    for words in ("one", "two"):
+        await pair.hub.messages.send(pair.alice, NO_CREDENTIALS, words)
+    assert await stands() == [{"message_id": 1, "state": "stored"}, {"message_id": 2, "state": "stored"}]
+    await pair.hub.messages.check(pair.bob, NO_CREDENTIALS, "t:1", limit=1, auto_ack=False)
+    assert await stands() == [{"message_id": 1, "state": "delivered"}, {"message_id": 2, "state": "stored"}]
+    await pair.hub.messages.check(pair.bob, NO_CREDENTIALS, "t:2", ack_through=2, auto_ack=False)
+    assert await stands() == []
+    partners = (await pair.hub.status.partners(pair.bob, NO_CREDENTIALS)).fields()
+    assert partners["sent"] == []

@@ -233,3 +233,21 @@ async def test_every_step_and_refusal_of_a_task_is_an_entry(pair: Pair) -> None:
         ("task.complete", "done"),
     ]  # fmt: skip
     assert (await pair.hub.evidence.verify()).messages > 0
+
+
+async def test_what_is_urgent_and_ones_own_is_listed_however_many_tasks_are_open() -> None:
+    pair = await paired(memory_hub(Limits(writes=(Window(1000, 60),), tasks_page=5, open_tasks=50)))
+    for number in range(12):
+        await assign(pair, f"later {number}", to="backend", priority="P3")
+    urgent = await assign(pair, "now", to="frontend", priority="P0")
+    assert (await listed(pair, pair.bob))[0].task.id == urgent
+    assert [one.task.id for one in await listed(pair, pair.bob, mine=True)] == [urgent]
+    assert len(await listed(pair, pair.bob)) == 5
+
+
+async def test_what_is_finished_is_not_ready_and_comes_last(pair: Pair) -> None:
+    done = await assign(pair, "first", to="frontend", priority="P0")
+    await update(pair, pair.bob, done, "accept")
+    await update(pair, pair.bob, done, "complete", fence=2)
+    left = await assign(pair, "second", to="frontend", priority="P3")
+    assert [(one.task.id, one.ready) for one in await listed(pair, pair.bob)] == [(left, True), (done, False)]

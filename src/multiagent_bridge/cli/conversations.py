@@ -170,7 +170,7 @@ def extend(
     seconds: Annotated[int | None, typer.Option("--seconds", help="From now.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Let a conversation live longer, also one that has expired."""
+    """Set how long a conversation lives from now, also one that has expired."""
     from multiagent_bridge.model.journal import microseconds_to_iso
 
     extended = owner.run(lambda hub, me: hub.conversations.extend(me, conversation, seconds))
@@ -197,4 +197,4 @@ def cleanup(
     if as_json:
         output.data([c.id for c in gone])
     else:
-        output.say(f"erased {len(gone)} conversations")
+        output.say(f"erased {len(gone)} conversation{'' if len(gone) == 1 else 's'}")

@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
             "conversations", "End the tokens, invites and bindings of a session (or all) and print the new tokens."
         ),
         "revoke": Listed("conversations", "End the tokens, invites and bindings of a session, or of all."),
-        "extend": Listed("conversations", "Let a conversation live longer, also one that has expired."),
+        "extend": Listed("conversations", "Set how long a conversation lives from now, also one that has expired."),
         "cleanup": Listed("conversations", "Erase expired conversations with their messages and keys."),
         "export": Listed(
             "archives", "Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."

@@ -41,6 +41,9 @@ for the plugin that asks.
 """
 
 ALIASES = {"claude-code": "claude", "gemini-cli": "gemini"}
+WAITS = ("claude", "opencode")
+"""Clients whose own hook or plugin waits for mail."""
+
 BLOCKING = {"claude": "block", "codex": "block", "gemini": "deny", "opencode": "block"}
 """The word by which a client is told that its agent goes on."""
 
@@ -85,6 +88,8 @@ def _answered(event: str, client: str, name: str, home: str) -> int:
     if what in ("wake", "end"):
         from multiagent_bridge.cli import wakers
 
+        if what == "wake" and client not in WAITS:
+            raise Failed(f"{client} has no hook that waits: it is woken otherwise, see docs/guide/hooks.md")
         if what == "wake":
             return wakers.wake(client, name, told, _reason)
         wakers.dismiss(name, told)

@@ -1,7 +1,7 @@
 """The difference a person sees before anything is written: a unified diff that leaks no secret and steers no terminal.
 
 Lines around ours belong to other servers, so values that look like secrets are shown as `***`; control characters are
-escaped; lines of a minified file are cut down to the place that changes.
+escaped; lines of a minified file are cut down to the place that changes, of which everything that is added is shown.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from multiagent_bridge.clients.files import shown
 
 CONTEXT = 3
 WIDEST = 300
+AROUND = 60
 _NAMED = re.compile(
     r"""(?i)((["']?)[\w.-]*(?:token|secret|passw|api[_-]?key|[_-]key|authorization|credential|cookie)[\w.-]*\2\s*[:=]\s*)"""
     r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"',}\]]+)"""
@@ -44,9 +45,15 @@ def difference(path: Path, before: str | None, after: str | None, *, ours: bool 
         come = [*(n for _, n in pairs), *(_masked(n, known) for n in new[c + len(pairs) : d])]
         places = [_common(list(o), list(n)) for o, n in pairs]
         body += ["-" + _cut(line, place) for line, place in zip(gone, [*places, *[0] * len(gone)], strict=False)]
-        body += ["+" + _cut(line, place) for line, place in zip(come, [*places, *[0] * len(come)], strict=False)]
+        ends = [_common(list(o)[at:][::-1], list(n)[at:][::-1]) for (o, n), at in zip(pairs, places, strict=True)]
+        added = zip(come, [*places, *[0] * len(come)], [*ends, *[0] * len(come)], strict=False)
+        body += ["+" + _whole(line, place, end) for line, place, end in added]
     spans = [f"{first + 1 if lines else 0},{len(lines)}" for lines in (old, new)]
-    return [*out, f"@@ -{spans[0]} +{spans[1]} @@", *(shown(_cut(line, 0)) for line in body)]
+    return [
+        *out,
+        f"@@ -{spans[0]} +{spans[1]} @@",
+        *(shown(line if line[:1] == "+" else _cut(line, 0)) for line in body),
+    ]
 
 
 def _lines(text: str | None) -> list[str]:
@@ -72,6 +79,12 @@ def _cut(line: str, place: int) -> str:
         return line
     start = max(0, place - WIDEST // 5)
     return ("…" if start else "") + line[start : start + WIDEST] + ("…" if start + WIDEST < len(line) else "")
+
+
+def _whole(line: str, place: int, end: int) -> str:
+    """All that is new in `line`, from `place` to `end` characters before its end, with a little of what stands around it."""
+    start, stop = max(0, place - AROUND), min(len(line), len(line) - end + AROUND)
+    return ("…" if start else "") + line[start:stop] + ("…" if stop < len(line) else "")
 
 
 def _starred(found: re.Match[str]) -> str:

@@ -164,6 +164,9 @@ def pinned(name: str, seen: Seen | None, given: bytes | None) -> bytes:
             f"nobody has said whose credentials {name} may trust",
             "--publisher KEY, as mab credentials keygen prints it on the hub's machine",
         )
+    if seen is not None and not seen.sequence and given is not None:
+        # nothing was ever taken from whom it named before
+        return given
     if seen is not None and given is not None and seen.publisher != given:
         raise Refused(
             f"{name} trusts another publisher",

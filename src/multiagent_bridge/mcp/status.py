@@ -31,6 +31,8 @@ def _line(seen: Seen) -> str:
         f"session {seen.session.id} ({named(seen.session.role)}): {seen.session.status}, "
         f"{'alive' if seen.alive else 'not alive'}, {heard}, has not read: {seen.session.unread}"
     )
+    if seen.sent:
+        line += ", of yours: " + ", ".join(f"message {d.message_id} {d.state}" for d in seen.sent)
     return f"{line}\n{quoted(seen.note)}" if seen.note else line
 
 

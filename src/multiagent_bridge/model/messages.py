@@ -34,7 +34,8 @@ class Message:
 class Delivery:
     """Where one message stands for one recipient, as its sender may see it.
 
-    unread -> claimed (an answer is being written) -> read; a claim that is not confirmed goes back to unread.
+    unread -> claimed (an answer is being written) -> read; a claim that is not confirmed goes back to unread. Shown without
+    being acknowledged it counts as claimed here, and is unread all the same.
     """
 
     message_id: int
@@ -45,7 +46,7 @@ class Delivery:
 
     @property
     def state(self) -> str:
-        """`stored`, `notified` (its client was told of it), `delivered` (being handed over) or `acknowledged`."""
+        """`stored`, `notified` (its client was told of it), `delivered` (handed over, not acknowledged yet) or `acknowledged`."""
         if self.claimed:
             return "delivered"
         if self.read_at is not None:

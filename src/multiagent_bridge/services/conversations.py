@@ -292,21 +292,31 @@ class Conversations:
         return ended
 
     async def extend(self, caller: Caller, conversation_id: str, seconds: int | None) -> Conversation:
-        """Let it live `seconds` from now (default: a whole lifetime), expired or not. Raises NotFound, Invalid."""
+        """Let it live `seconds` from now (default: a whole lifetime), expired or not.
+
+        Who had sent what nobody read before it expired hears of it. Raises NotFound, Invalid.
+        """
         try:
             lifetime = self._lifetime(seconds)
         except BridgeError as refusal:
             given = Credentials(conversation_id)
             raise await self._gate.refuse(caller, given, "conversation.extend", refusal, seated=False) from refusal
 
-        async def extended(tx: Tx, now: int, ticket: Ticket) -> Conversation:
+        async def extended(tx: Tx, now: int, ticket: Ticket) -> tuple[Conversation, set[str]]:
             conversation = await self._existing(tx, ticket, conversation_id)
             until = now + lifetime * SECOND
             await tx.conversations.extend(conversation_id, until)
             await self._journal.record(tx, ticket, now, "conversation.extend", conversation_id, {"seconds": lifetime})
-            return replace(conversation, expires_at=until)
+            renewed, readers = replace(conversation, expires_at=until), set[str]()
+            for session in await tx.sessions.of(conversation_id) if conversation.expired(now) else ():
+                if session.unread:
+                    readers |= set(await self._bounces.of(tx, ticket, now, renewed, session, "had expired"))
+            return renewed, readers
 
-        return await self._gate.own(caller, "conversation.extend", extended)
+        renewed, readers = await self._gate.own(caller, "conversation.extend", extended)
+        for reader in sorted(readers):
+            self._bell.ring(inbox(conversation_id, reader))
+        return renewed
 
     async def cleanup(self, caller: Caller, older_than: int) -> Sequence[Conversation]:
         """Erase conversations that expired more than `older_than` seconds ago, their keys with them; the journal stays."""
@@ -314,10 +324,11 @@ class Conversations:
         async def cleaned(tx: Tx, now: int, ticket: Ticket) -> Sequence[Conversation]:
             gone = [c for c in await tx.conversations.list() if c.expires_at <= now - older_than * SECOND]
             for conversation in gone:
+                unread = sum(session.unread for session in await tx.sessions.of(conversation.id))
                 await tx.conversations.remove(conversation.id)
                 self._redaction.forget(conversation.id)
                 ticket.conversation = conversation.id
-                facts = {"messages": conversation.messages}
+                facts = {"messages": conversation.messages, "unread": unread}
                 await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
             await self._tidied(tx, now)
             return gone

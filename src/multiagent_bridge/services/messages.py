@@ -208,6 +208,8 @@ class Messages:
             after = await me.tx.sessions.get(mine, reader)
             unread = after.unread if after else 0
             action = "message.deliver"
+        elif not asked.history:
+            await me.tx.messages.shown(mine, reader, [m.id for m in found], me.now)
         facts = {"count": len(found), "first": found[0].id, "last": found[-1].id}
         await me.record(action, f"message {found[-1].id}", facts)
         return Mail(letters, unread, mine, reader, claimed)

@@ -173,8 +173,9 @@ class Arrivals:
         """
         seen = self._box.seen(self.worker)
         trusted = guard.pinned(self.worker, seen, guard.publisher(publisher) if publisher else None)
-        if seen is None:
+        if seen is None or seen.publisher != trusted:
             self._box.trust(self.worker, trusted)
+            seen = self._box.seen(self.worker)
         sealed = await self._source.fetch(self.worker)
         if sealed is None:
             raise NotFound(f"there are no credentials for {self.worker} yet", "the owner: mab credentials push")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multiagent_bridge.errors import BridgeError, Invalid
 from multiagent_bridge.guard import text
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
+from multiagent_bridge.model.messages import Delivery
 from multiagent_bridge.model.sessions import STATUSES, Session
 from multiagent_bridge.ports import Bell, Keys
 from multiagent_bridge.services.gate import Gate, Standing
 from multiagent_bridge.services.redaction import Redaction
 
 Fields = dict[str, object]
+
+NEWEST = 20
+"""Messages of a conversation whose delivery a sender is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Seen:
     note: str
     age: int | None
     alive: bool
+    sent: Sequence[Delivery] = ()
+    """Where the caller's own newest messages stand that it has not acknowledged."""
 
     def fields(self) -> Fields:
         heartbeat = self.session.last_heartbeat
@@ -48,6 +54,7 @@ class Seen:
             "age_seconds": None if self.age is None else round(self.age / SECOND, 1),
             "alive": self.alive,
             "unread": self.session.unread,
+            "sent": [{"message_id": d.message_id, "state": d.state} for d in self.sent],
         }
 
 
@@ -119,13 +126,27 @@ class Status:
                 others = [s for s in others if s.id == name or s.role.casefold() == name.casefold()]
                 if not others:
                     raise Invalid("there is no such partner", "leave partner out to see all")
-            return Partners([self._seen(me, other) for other in others])
+            sent = await self._sent(me)
+            return Partners([self._seen(me, other, sent) for other in others])
 
         return await self._gate.enter(caller, given, "status.check", self._limits.reads, looked)
 
-    def _seen(self, me: Standing, other: Session) -> Seen:
+    async def _sent(self, me: Standing) -> Sequence[Delivery]:
+        """Of the conversation's newest messages the session's own, where they stand."""
+        mine = me.conversation
+        newest = await me.tx.messages.list(mine.id, mine.last_message - NEWEST, NEWEST)
+        told = await me.tx.sessions.told(mine.id)
+        return [
+            replace(stands, notified=stands.message_id <= told.get(stands.recipient, 0))
+            for message in newest
+            if message.sender == me.session.id
+            for stands in await me.tx.messages.deliveries(mine.id, message.id)
+        ]
+
+    def _seen(self, me: Standing, other: Session, sent: Sequence[Delivery]) -> Seen:
         note = ""
         if other.sealed_note:
             note = self._keys.open(me.conversation, f"sessions/note/{other.id}", other.sealed_note)
         age = None if other.last_heartbeat is None else max(0, me.now - other.last_heartbeat)
-        return Seen(other, note, age, other.alive(me.now, self._limits.alive_seconds * SECOND))
+        waiting = [d for d in sent if d.recipient == other.id and d.state != "acknowledged"]
+        return Seen(other, note, age, other.alive(me.now, self._limits.alive_seconds * SECOND), waiting)

@@ -224,7 +224,10 @@ class Tasks:
     async def list(
         self, caller: Caller, given: Credentials, state: object = None, mine: object = False
     ) -> Sequence[Shown]:
-        """The tasks of the conversation, what is ready and urgent first; of one state, or only one's own. Raises Invalid."""
+        """The tasks of the conversation, what is ready and urgent first, what is finished last; of one state, or only one's own.
+
+        At most `tasks_page` of them. Raises Invalid.
+        """
         try:
             wanted = None if state is None else text.choice("state", state, tuple(STEPS))
             own = text.flag("mine", mine)
@@ -232,13 +235,16 @@ class Tasks:
             raise await self._gate.refuse(caller, given, "task.list", refusal) from refusal
 
         async def listed(me: Standing) -> Sequence[Shown]:
-            found = await me.tx.tasks.list(me.conversation.id, self._limits.tasks_page)
-            shown = [
-                self._opened(me.conversation, task, guard.ready(task, await states(me.tx, task)))
+            page = self._limits.tasks_page
+            # every open one, and as many of the finished as are shown at all
+            found = await me.tx.tasks.list(me.conversation.id, self._limits.open_tasks + page)
+            judged = [
+                (task, task.state in OPEN and guard.ready(task, await states(me.tx, task)))
                 for task in found
                 if wanted in (None, task.state) and (not own or task.assignee == me.session.id)
             ]
-            return sorted(shown, key=lambda one: (not one.ready, one.task.priority, one.task.created_at))
+            judged.sort(key=lambda one: (one[0].state not in OPEN, not one[1], one[0].priority, one[0].created_at))
+            return [self._opened(me.conversation, task, ready) for task, ready in judged[:page]]
 
         return await self._gate.enter(caller, given, "task.list", self._limits.reads, listed)
 

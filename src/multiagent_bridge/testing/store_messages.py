@@ -210,6 +210,27 @@ async def a_sender_sees_what_became_of_a_message(store: Store) -> None:
     agree(list(await store.read(lambda tx: tx.messages.deliveries("conv_1", 2))), [], "an unknown message has none")
 
 
+async def what_was_shown_is_delivered_and_unread_until_it_is_acknowledged(store: Store) -> None:
+    await seat(store)
+    await send(store, 1, ("b",))
+    await store.write(lambda tx: tx.messages.shown("conv_1", "b", [1], NOW))
+
+    async def states(tx: Tx) -> list[str]:
+        return [delivery.state for delivery in await tx.messages.deliveries("conv_1", 1)]
+
+    agree(await store.read(states), ["delivered"], "its sender sees it delivered")
+    found = await store.read(lambda tx: tx.messages.unread("conv_1", "b", 10, NOW))
+    agree([message.id for message in found], [1], "it is unread all the same")
+    session = await store.read(lambda tx: tx.sessions.get("conv_1", "b"))
+    agree(session and session.unread, 1, "and counted")
+    await store.write(lambda tx: tx.messages.claim("conv_1", "b", [1], "hub:1", NOW))
+    await store.write(lambda tx: tx.messages.shown("conv_1", "b", [1], NOW + 1))
+    await store.write(lambda tx: tx.messages.confirm("hub:1", NOW + 2))
+    agree(await store.read(states), ["acknowledged"], "an acknowledgement ends it")
+    await store.write(lambda tx: tx.messages.shown("conv_1", "b", [1], NOW + 3))
+    agree(await store.read(states), ["acknowledged"], "and what is read stays read")
+
+
 MESSAGE_LAWS = (
     a_message_comes_back_as_it_was,
     an_idempotency_key_stores_one_message,
@@ -225,4 +246,5 @@ MESSAGE_LAWS = (
     an_unconfirmed_message_comes_again,
     history_and_mailbox_page_backwards,
     a_sender_sees_what_became_of_a_message,
+    what_was_shown_is_delivered_and_unread_until_it_is_acknowledged,
 )

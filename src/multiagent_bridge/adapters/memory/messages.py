@@ -61,6 +61,13 @@ class Messages:
             if held is not None and held.read_at is None:
                 self._put(place, Handed(claim=claim, claimed_at=now))
 
+    async def shown(self, conversation_id: str, recipient: str, ids: Sequence[int], now: int) -> None:
+        for number in ids:
+            place = (conversation_id, recipient, number)
+            held = self._tables.changing().deliveries.get(place)
+            if held is not None and held.unread:
+                self._put(place, Handed(claimed_at=now))
+
     async def confirm(self, claim: str, now: int) -> int:
         return self._settle(lambda held: held.claim == claim, Handed(read_at=now))
 
@@ -96,7 +103,7 @@ class Messages:
 
     async def deliveries(self, conversation_id: str, message_id: int) -> Sequence[Delivery]:
         return [
-            Delivery(message_id, recipient, held.read_at, held.claim is not None)
+            Delivery(message_id, recipient, held.read_at, held.claimed_at > 0)
             for (c, recipient, n), held in self._tables.looking().deliveries.items()
             if (c, n) == (conversation_id, message_id)
         ]

@@ -56,6 +56,10 @@ class Messages:
         place = {"conversation_id": conversation_id, "recipient": recipient}
         await self._run.do(_SQL["claim"], {**place, "ids": list(ids), "claim": claim, "now": now})
 
+    async def shown(self, conversation_id: str, recipient: str, ids: Sequence[int], now: int) -> None:
+        place: dict[str, object] = {"conversation_id": conversation_id, "recipient": recipient}
+        await self._run.do(_SQL["shown"], {**place, "ids": list(ids), "now": now})
+
     async def confirm(self, claim: str, now: int) -> int:
         return await self._run.change(_SQL["confirm"], {"claim": claim, "now": now})
 

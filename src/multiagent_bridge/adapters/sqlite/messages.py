@@ -60,6 +60,10 @@ class Messages:
         self._run.do(_SQL["count_claimed_one" if one else "count_claimed"], place)
         self._run.do(_SQL["claim_one" if one else "claim"], {**place, "claim": claim, "now": now})
 
+    async def shown(self, conversation_id: str, recipient: str, ids: Sequence[int], now: int) -> None:
+        place: dict[str, str | int] = {"conversation_id": conversation_id, "recipient": recipient}
+        self._run.do(_SQL["shown"], {**place, "ids": json.dumps(list(ids)), "now": now})
+
     async def confirm(self, claim: str, now: int) -> int:
         return self._run.change(_SQL["confirm"], {"claim": claim, "now": now})
 

@@ -57,6 +57,11 @@ WHERE conversation_id = :conversation_id AND id = :recipient;
 UPDATE deliveries SET claim = :claim, claimed_at = :now
 WHERE conversation_id = :conversation_id AND recipient = :recipient AND read_at IS NULL AND message_id = :id;
 
+-- name: shown
+UPDATE deliveries SET claimed_at = :now
+WHERE conversation_id = :conversation_id AND recipient = :recipient AND read_at IS NULL AND claim IS NULL
+  AND message_id IN (SELECT value FROM json_each(:ids));
+
 -- name: confirm
 UPDATE deliveries SET read_at = :now, claim = NULL, claimed_at = NULL WHERE claim = :claim;
 
@@ -117,7 +122,7 @@ SELECT conversation_id, id, sender, action_type, body, size, at, reply_to, idemp
 WHERE conversation_id = :conversation_id AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: deliveries
-SELECT d.message_id, d.recipient, d.read_at, d.claim IS NOT NULL FROM sessions AS s
+SELECT d.message_id, d.recipient, d.read_at, d.claimed_at IS NOT NULL FROM sessions AS s
 CROSS JOIN deliveries AS d
   ON d.conversation_id = s.conversation_id AND d.recipient = s.id AND d.message_id = :message_id
 WHERE s.conversation_id = :conversation_id ORDER BY s.seq;
