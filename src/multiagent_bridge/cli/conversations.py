@@ -126,7 +126,10 @@ def show(
     output.facts({name: seen[name] for name in ("conversation_id", "created_at", "expires_at")})
     output.table(
         ["session", "role", "status", "unread", "heartbeat"],
-        [(s["session_id"], s["role"], s["status"], s["unread"], s["last_heartbeat"]) for s in _rows(seen["sessions"])],
+        [
+            (s["session_id"], s["role"], s["status"], s["unread"], s["last_heartbeat"] or "never")
+            for s in _rows(seen["sessions"])
+        ],
     )
     for m in _rows(seen["messages"]):
         stands = " ".join(f"{d['to']}:{d['state']}" for d in _rows(m["deliveries"]))
