@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import stat
 from pathlib import Path
 
+import apsw
+import pyrage
 import pytest
 from pyrage import x25519
 
@@ -136,8 +141,7 @@ def test_what_is_no_backup_is_invalid(terminal: Terminal, content: bytes) -> Non
     assert terminal.mab("restore", str(file), "--overwrite", status=2).code == "invalid"
 
 
-def test_a_forged_manifest_that_decrypts_is_tampered(tmp_path: Path) -> None:
-    """Whoever knows the public recipient of a file cannot make one: it takes the sealed identity of the first line."""
+def test_a_manifest_that_does_not_fit_its_database_is_tampered(tmp_path: Path) -> None:
     keys, database = MasterKeys(bytes(32)), tmp_path / "db"
     database.write_bytes(b"x" * 100)
     manifest = container.Manifest(1, 1, "0", "s", 0, "0" * 64, 99, "0" * 64)
@@ -145,6 +149,38 @@ def test_a_forged_manifest_that_decrypts_is_tampered(tmp_path: Path) -> None:
         container.write(out, database, manifest, keys, ())
     with (tmp_path / "b").open("rb") as closed, (tmp_path / "c").open("wb") as plain, pytest.raises(Tampered):
         container.read(closed, plain, keys)
+
+
+def test_a_recipient_who_may_read_a_backup_cannot_write_another(terminal: Terminal) -> None:
+    """It knows the stream's key and every public thing; what it puts under the same first line is refused."""
+    terminal.opened()
+    own, file = x25519.Identity.generate(), terminal.root / "b.age"
+    terminal.mab("backup", str(file), "--to", str(own.to_public()))
+    key = terminal.root / "key.txt"
+    key.write_text(f"{own}\n")
+    first, stream = file.read_bytes().split(b"\n", 1)
+    line, database = pyrage.decrypt(stream, [own]).split(b"\n", 1)
+    planted = database.replace(b"backend", b"BACKEND")
+    forged = {"format": 1, "size": len(planted), "digest": hashlib.sha256(planted).hexdigest()}
+    for said in (line, json.dumps(forged).encode(), base64.b64encode(json.dumps(forged).encode()), b"", b"\xff"):
+        file.write_bytes(first + b"\n" + pyrage.encrypt(said + b"\n" + planted, [own.to_public()]))
+        done = terminal.mab("restore", str(file), "--overwrite", "--identity", str(key), status=10)
+        assert done.code == "tampered"
+
+
+def test_a_hub_killed_with_a_log_loses_nothing_of_it_when_its_store_is_replaced(terminal: Terminal) -> None:
+    conversation, file = written(terminal)
+    # a reader keeps the log from being folded when the last writer leaves
+    reader = apsw.Connection(str(terminal.home / "bridge.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN; SELECT count(*) FROM messages").fetchall()
+    terminal.mab("send", conversation, "said after the backup")
+    reader.execute("COMMIT")
+    terminal.mab("restore", str(file), "--overwrite")
+    reader.close()
+    (kept,) = [path for path in terminal.home.iterdir() if path.name.startswith("bridge.db.replaced-")]
+    old = apsw.Connection(str(kept), flags=apsw.SQLITE_OPEN_READWRITE)
+    assert old.execute("SELECT count(*) FROM messages").fetchall() == [(2,)]
+    old.close()
 
 
 def test_a_full_disk_leaves_no_half_backup(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +200,7 @@ def test_a_link_planted_at_the_draft_is_not_followed(terminal: Terminal) -> None
     terminal.opened()
     victim = terminal.root / "victim"
     victim.write_text("mine")
-    os.symlink(victim, terminal.root / ".b.age.part")
+    mark = f".{hashlib.sha256(os.fsencode(terminal.home.absolute())).hexdigest()[:8]}.part"
+    os.symlink(victim, terminal.root / f".b.age{mark}")
     terminal.mab("backup", str(terminal.root / "b.age"))
     assert victim.read_text() == "mine"

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
+from multiagent_bridge.adapters.backups.container import summed
 from multiagent_bridge.adapters.backups.copies import sqlite_copy
 from multiagent_bridge.adapters.backups.store import FolderBackups
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
-from multiagent_bridge.errors import BridgeError, NotAllowed, Unavailable
+from multiagent_bridge.errors import BridgeError, Conflict, NotAllowed, Unavailable
+from multiagent_bridge.model.backups import Backup
 from multiagent_bridge.model.limits import Limits, Window
 from multiagent_bridge.services.backups import Backups
 from multiagent_bridge.services.gate import Gate
@@ -100,3 +103,59 @@ async def test_agents_make_no_backups(tmp_path: Path) -> None:
         await world.hub.backups.make(agent("one"), str(tmp_path / "b.age"), "")
     with pytest.raises(Unavailable):
         await world.hub.backups.make(OWNER, str(tmp_path / "b.age"), "")
+
+
+async def test_a_backup_from_the_future_stops_no_other_and_costs_none(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "kept"
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        verbs = backups(world, home, home / "bridge.db")
+        world.clock.advance(30 * DAY)
+        ahead = await verbs.due(OWNER, str(folder), DAY, 1, ())
+        world.clock.jump(-30 * DAY)
+        now = await verbs.due(OWNER, str(folder), DAY, 1, ())
+    assert ahead is not None
+    assert now is not None
+    assert {str(path) for path in folder.iterdir()} == {ahead.path, now.path}
+
+
+async def test_of_two_at_once_one_is_made_and_the_other_told(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "b.age"
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        verbs = [backups(world, home, home / "bridge.db") for _ in range(2)]
+        done = await asyncio.gather(*(one.make(OWNER, str(file), "") for one in verbs), return_exceptions=True)
+        (made,) = [one for one in done if isinstance(one, Backup)]
+        (told,) = [one for one in done if isinstance(one, Conflict)]
+        again = await verbs[1].make(OWNER, str(tmp_path / "c.age"), "")
+    assert summed(file) == (made.size, made.digest)
+    assert told.code == "conflict"
+    assert again.path == str(tmp_path / "c.age")
+
+
+async def test_what_a_killed_one_left_is_gone_with_the_next(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "kept"
+    home.mkdir(mode=0o700)
+    script = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from multiagent_bridge.adapters.backups.store import FolderBackups\n"
+        "from multiagent_bridge.adapters.backups.copies import sqlite_copy\n"
+        "from multiagent_bridge.adapters.keys import MasterKeys\n"
+        "home, folder, keys = Path(sys.argv[1]), sys.argv[2], MasterKeys(bytes(range(32)))\n"
+        "made = FolderBackups(home, lambda target: sqlite_copy(home / 'bridge.db', target), keys, keys.signer, '0')\n"
+        "FolderBackups._end_turn = lambda self: None\n"
+        "asyncio.run(made.prepare(made.name(folder, 1), (), 1))\n"
+        "(home / 'backup-left').mkdir()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    async with SqliteStore(home / "bridge.db") as store:
+        killed = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(home), str(folder))
+        assert await asyncio.wait_for(killed.wait(), 30) == -9
+        assert [path.suffix for path in folder.iterdir()] == [".part"]
+        world = memory_hub(store=store)
+        await backups(world, home, home / "bridge.db").make(OWNER, None, str(folder))
+    assert [path.suffix for path in folder.iterdir()] == [".age"]
+    assert not (home / "backup-left").exists()

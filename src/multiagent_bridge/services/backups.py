@@ -59,13 +59,18 @@ class Backups:
 
         Returns it, or None when none was due. Raises as `make`.
         """
-        found = await self._backups.list(folder)
-        if found and found[-1] > self._backups.name(folder, self._clock.now() - every * SECOND):
+        if await self._past(folder, since=self._clock.now() - every * SECOND):
             return None
         backup = await self.make(caller, None, folder, recipients)
-        for old in (await self._backups.list(folder))[:-keep]:
+        for old in (await self._past(folder))[:-keep]:
             await self._backups.remove(old)
         return backup
+
+    async def _past(self, folder: str, since: int | None = None) -> Sequence[str]:
+        """Those in `folder` made until now, oldest first; one from the future (the clock was set back) counts for nothing."""
+        until = self._backups.name(folder, self._clock.now())
+        after = "" if since is None else self._backups.name(folder, since)
+        return [path for path in await self._backups.list(folder) if after < path <= until]
 
     async def restored(self, caller: Caller, backup: Backup) -> None:
         """Write down that this store came out of a backup. Raises NotAllowed."""

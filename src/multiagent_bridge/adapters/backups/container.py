@@ -1,7 +1,8 @@
 """A backup file: one line of JSON, then an age stream (age-encryption.org/v1) of a manifest line and a SQLite database.
 
 The stream is encrypted to an identity made for this file, which the first line holds under a key derived from the master key;
-further recipients may be named. A byte changed or missing anywhere does not decrypt.
+further recipients may be named. A byte changed or missing anywhere does not decrypt. The manifest, with the digest of the
+database, is sealed under the master key once more: who may read a backup cannot write another.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LINE_BYTES = 4096
 
 CHUNK = 1 << 20
 _PLACE = "backup identity"
+_MANIFEST = "backup manifest"
 
 
 class Wrapping(Protocol):
@@ -65,7 +67,8 @@ def write(out: BinaryIO, database: Path, manifest: Manifest, keys: Wrapping, rec
     own = x25519.Identity.generate()
     sealed = base64.b64encode(keys.wrap(str(own).encode("ascii"), _PLACE)).decode("ascii")
     out.write(json.dumps({"mab-backup": FORMAT, "identity": sealed}).encode("ascii") + b"\n")
-    line = json.dumps(asdict(manifest)).encode("ascii") + b"\n"
+    said = json.dumps(asdict(manifest)).encode("ascii")
+    line = base64.b64encode(keys.wrap(said, _MANIFEST)) + b"\n"
     with database.open("rb") as plain:
         pyrage.encrypt_io(_Content(line, plain), out, [own.to_public(), *recipients])
 
@@ -89,7 +92,7 @@ def read(closed: BinaryIO, database: BinaryIO, keys: Wrapping, identity: str | N
             raise content.failed from error
         # the driver's word for a block that does not decrypt
         raise _damaged() from error
-    manifest = _manifest(bytes(content.line))
+    manifest = _manifest(bytes(content.line), keys)
     if (content.size, content.digest.hexdigest()) != (manifest.size, manifest.digest):
         raise Tampered("the backup does not hold what it says", "use another one")
     return manifest
@@ -147,9 +150,12 @@ def _identity(line: bytes, keys: Wrapping, given: str | None) -> x25519.Identity
         raise Invalid("that is no age identity", "name the file that begins with AGE-SECRET-KEY-1") from error
 
 
-def _manifest(line: bytes) -> Manifest:
+def _manifest(line: bytes, keys: Wrapping) -> Manifest:
+    """Sealed under the master key: a recipient could write another database under the same first line."""
     try:
-        manifest = Manifest(**json.loads(line))
+        manifest = Manifest(**json.loads(keys.unwrap(base64.b64decode(line, validate=True), _MANIFEST)))
+    except BridgeError as error:
+        raise Tampered("the backup's manifest is not of this bridge", "use another one") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise Tampered("the backup's manifest cannot be read", "use another one") from error
     if any(type(getattr(manifest, field.name)).__name__ != field.type for field in fields(Manifest)):

@@ -6,16 +6,19 @@ import asyncio
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
+import apsw
+
 from multiagent_bridge.adapters.backups import container
-from multiagent_bridge.adapters.backups.copies import sound
+from multiagent_bridge.adapters.backups.copies import BUSY_MS, sound
+from multiagent_bridge.adapters.backups.scratch import Turn
 from multiagent_bridge.adapters.sqlite.files import DatabaseFiles, FileLock
-from multiagent_bridge.adapters.state import opened, prepared
-from multiagent_bridge.errors import Conflict, Invalid, Tampered, Unavailable
+from multiagent_bridge.adapters.sqlite.opening import open_writer
+from multiagent_bridge.adapters.state import opened
+from multiagent_bridge.errors import BridgeError, Conflict, Invalid, Tampered, Unavailable
 from multiagent_bridge.model.backups import Backup
 
 
@@ -27,21 +30,22 @@ async def unpacked(
 
     Raises Invalid (no backup), Refused (another bridge's), Tampered (cut short, changed, or not what it says), Unavailable.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="restore-", dir=prepared(home)))
+    turn = Turn(home)
     try:
-        plain = scratch / "bridge.db"
-        backup = await asyncio.to_thread(_read, file, plain, keys, identity)
-        if backup.manifest.signer != signer:
-            raise Invalid(
-                "the journal in the backup is signed by another master key",
-                "put the master.key of its bridge in place first",
-            )
-        head = await sound(plain)
-        if (head.size, head.last) != (backup.manifest.entries, backup.manifest.head):
-            raise Tampered("the backup does not hold the journal that it says", "use another one")
-        yield backup, plain
+        with turn.scratch() as folder:
+            plain = folder / "bridge.db"
+            backup = await asyncio.to_thread(_read, file, plain, keys, identity)
+            if backup.manifest.signer != signer:
+                raise Invalid(
+                    "the journal in the backup is signed by another master key",
+                    "put the master.key of its bridge in place first",
+                )
+            head = await sound(plain)
+            if (head.size, head.last) != (backup.manifest.entries, backup.manifest.head):
+                raise Tampered("the backup does not hold the journal that it says", "use another one")
+            yield backup, plain
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        turn.end()
 
 
 async def put_in_place(plain: Path, database: Path, overwrite: bool) -> None:
@@ -75,21 +79,25 @@ def _placed(plain: Path, database: Path, overwrite: bool) -> None:
     lock = FileLock(files)
     lock.acquire()
     try:
-        there = [
-            path for path in (files.path, files.log, files.path.with_name(files.path.name + "-shm")) if path.exists()
-        ]
-        if there and not overwrite:
+        beside = (files.log, files.path.with_name(files.path.name + "-shm"))
+        if any(path.exists() for path in (files.path, *beside)) and not overwrite:
             raise Conflict(
                 "there is a store already", "say --overwrite to replace it: its file is kept beside the new one"
             )
         aside = f".replaced-{secrets.token_hex(4)}"
-        for path in there:
-            path.rename(path.with_name(path.name + aside))
         # within one file system, since the state directory may lie on another than the store
         draft = files.path.with_name(f".{files.path.name}{aside}")
         shutil.copyfile(plain, draft)
         draft.chmod(0o600)
         _synced(draft, os.O_RDONLY)
+        if files.path.exists():
+            _folded(files)
+            os.link(files.path, files.path.with_name(files.path.name + aside))
+        for path in beside:
+            if path.exists():
+                # of a database that could not be folded; SQLite would replay its log into the new one
+                path.rename(path.with_name(path.name + aside))
+        # one step: whoever is killed here leaves the old store or the new one
         draft.rename(files.path)
         _synced(files.path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -99,6 +107,14 @@ def _placed(plain: Path, database: Path, overwrite: bool) -> None:
     finally:
         lock.release()
         lock.close()
+
+
+def _folded(files: DatabaseFiles) -> None:
+    """Fold the log of a killed hub into its database, so that the file kept is whole; a damaged one stays as it is."""
+    with suppress(BridgeError, apsw.Error):
+        connection = open_writer(files, BUSY_MS, None, create=False)
+        with closing(connection):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _synced(path: Path, flags: int) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiagent_bridge.adapters.state import opened, prepared
+from multiagent_bridge.adapters.backups.scratch import Turn
+from multiagent_bridge.adapters.state import opened
 from multiagent_bridge.errors import Conflict, Unavailable
 from multiagent_bridge.model.backups import FORMAT, Backup, Manifest
 from multiagent_bridge.model.instants import microseconds_to_iso
@@ -35,6 +35,8 @@ class FolderBackups:
         self._keys = keys
         self._signer = signer
         self._program = program
+        self._mark = f".{hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:8]}.part"
+        self._turn: Turn | None = None
 
     def name(self, folder: str, now: int) -> str:
         stamp = re.sub(r"[-:]|\.\d+", "", microseconds_to_iso(now))
@@ -47,35 +49,40 @@ class FolderBackups:
         given, target = [container.recipient(text) for text in recipients], Path(path).expanduser().absolute()
         if os.path.lexists(target):
             raise Conflict("there is a file of that name", "name another one: nothing is ever overwritten")
-        scratch = Path(tempfile.mkdtemp(prefix="backup-", dir=prepared(self._home)))
+        turn = Turn(self._home)
         try:
-            plain = scratch / "bridge.db"
-            os.close(opened(plain, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-            await self._copy(plain)
-            head = await sound(plain)
-            size, digest = await asyncio.to_thread(container.summed, plain)
-            manifest = Manifest(FORMAT, now, self._program, self._signer, head.size, head.last, size, digest)
-            await asyncio.to_thread(self._write, plain, target, manifest, given)
-            size, digest = await asyncio.to_thread(container.summed, _draft(target))
-        except OSError as error:
-            _draft(target).unlink(missing_ok=True)
-            raise _failed(error) from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            with turn.scratch() as folder:
+                plain = folder / "bridge.db"
+                os.close(opened(plain, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+                await self._copy(plain)
+                head = await sound(plain)
+                size, digest = await asyncio.to_thread(container.summed, plain)
+                manifest = Manifest(FORMAT, now, self._program, self._signer, head.size, head.last, size, digest)
+                await asyncio.to_thread(self._write, plain, target, manifest, given)
+                size, digest = await asyncio.to_thread(container.summed, self._draft(target))
+        except BaseException as error:
+            self._draft(target).unlink(missing_ok=True)
+            turn.end()
+            if isinstance(error, OSError):
+                raise _failed(error) from error
+            raise
+        self._turn = turn
         return Backup(str(target), size, digest, manifest)
 
     async def publish(self, backup: Backup) -> None:
         target = Path(backup.path)
         try:
             # a link fails where a rename would overwrite
-            os.link(_draft(target), target)
-            _draft(target).unlink()
+            os.link(self._draft(target), target)
+            self._draft(target).unlink()
             _synced(target.parent)
         except OSError as error:
             raise _failed(error) from error
+        self._end_turn()
 
     async def discard(self, backup: Backup) -> None:
-        _draft(Path(backup.path)).unlink(missing_ok=True)
+        self._draft(Path(backup.path)).unlink(missing_ok=True)
+        self._end_turn()
 
     async def list(self, folder: str) -> Sequence[str]:
         try:
@@ -96,8 +103,10 @@ class FolderBackups:
         from multiagent_bridge.adapters.backups import container
 
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = _draft(target)
-        # of a backup that was killed; only ours would be called that
+        # what killed ones left of this state directory, whose turn is ours alone
+        for left in target.parent.glob(f".bridge-*.age{self._mark}"):
+            left.unlink(missing_ok=True)
+        draft = self._draft(target)
         draft.unlink(missing_ok=True)
         handle = opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(handle, "wb") as out:
@@ -105,9 +114,14 @@ class FolderBackups:
             out.flush()
             os.fsync(out.fileno())
 
+    def _draft(self, target: Path) -> Path:
+        """The file until it has its name; no other state directory calls its own so."""
+        return target.with_name(f".{target.name}{self._mark}")
 
-def _draft(target: Path) -> Path:
-    return target.with_name(f".{target.name}.part")
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.end()
 
 
 def _synced(folder: Path) -> None:
