@@ -103,7 +103,7 @@ def test_credentials_that_were_rotated_away_are_not_tried_again(team: Team, sync
     team.push()
     team.place.mab("rotate", team.conversation, "b")
     syncs.append(team.sync("--every", "0.2"))
-    syncs[0].event("rotated")
+    syncs[0].event("unusable")
     pushed = team.push()
     assert syncs[0].event("connected")[1]["sequence"] == pushed["sequence"]
     refused = [entry for entry in team.place.entries() if entry["code"] == "not_allowed"]

@@ -151,6 +151,8 @@ class _Sync:
         self._pause = FIRST_PAUSE
         self._beat_at = 0.0
         self._dead = 0
+        self._opened = 0
+        """Sequence of the parcel that opened a session last."""
 
     async def run(self) -> None:
         """Until the process is to end, or the worker is connected when that is enough."""
@@ -232,6 +234,7 @@ class _Sync:
         else:
             self._told.over("disconnected")
             self._wanted, self._seated, self._pause = None, parcel, FIRST_PAUSE
+            self._opened = parcel.sequence
             self._beat_at = self._clock() + BEAT_SECONDS
             seat = f"{parcel.conversation_id} session {parcel.session_id} ({parcel.role})"
             self._told.say("connected", f"connected: {parcel.worker} is {seat}", **_fields(parcel))
@@ -254,8 +257,11 @@ class _Sync:
                 self._told.say("reconnected", "the hub answers again")
 
     def _lost(self, parcel: Parcel, error: BridgeError) -> None:
-        """The token opens nothing any more: new credentials may be there already."""
-        self._told.trouble("rotated", error)
+        """The token opens nothing, or no more: new credentials may be there already."""
+        if parcel.sequence != self._opened and not parcel.hub:
+            # it never opened anything here, and names no hub: most often the hub is another machine's
+            error = NotAllowed(error.sentence, "where the hub is on another machine: mab credentials push --hub URL")
+        self._told.trouble("rotated" if parcel.sequence == self._opened else "unusable", error)
         self._dead, self._wanted, self._seated = parcel.sequence, None, None
         self._look_at = min(self._look_at, self._clock() + 1.0)
 
