@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Row, Statements, missing
+from multiagent_bridge.adapters.postgres.statements import Statements, missing
+from multiagent_bridge.adapters.rows import sessions as rows
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Quiet
 
@@ -36,10 +37,10 @@ class Sessions:
     async def get(self, conversation_id: str, session_id: str) -> Session | None:
         key = ("sessions", conversation_id, session_id)
         row = await self._run.one(key, _SQL["get"], {"conversation_id": conversation_id, "id": session_id})
-        return _session(row) if row else None
+        return rows.session(row) if row else None
 
     async def of(self, conversation_id: str) -> Sequence[Session]:
-        return [_session(row) for row in await self._run.rows(_SQL["of"], {"conversation_id": conversation_id})]
+        return [rows.session(row) for row in await self._run.rows(_SQL["of"], {"conversation_id": conversation_id})]
 
     async def heartbeat(self, conversation_id: str, session_id: str, at: int) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "at": at}
@@ -65,8 +66,8 @@ class Sessions:
         await self._run.do(_SQL["drop_invites"], values)
 
     async def stale(self, before: int, now: int) -> Sequence[Quiet]:
-        rows = await self._run.rows(_SQL["stale"], {"before": before, "now": now})
-        return [Quiet(_session(row[:9]), *row[9:]) for row in rows]
+        found = await self._run.rows(_SQL["stale"], {"before": before, "now": now})
+        return [Quiet(rows.session(row[:9]), *row[9:]) for row in found]
 
     async def tell(self, conversation_id: str, session_id: str, through: int) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "through": through}
@@ -74,8 +75,3 @@ class Sessions:
 
     async def told(self, conversation_id: str) -> Mapping[str, int]:
         return dict(await self._run.rows(_SQL["told"], {"conversation_id": conversation_id}))
-
-
-def _session(row: Row) -> Session:
-    conversation_id, name, role, generation, revoked, status, note, heartbeat, unread = row
-    return Session(conversation_id, name, role, generation, bool(revoked), status, note, heartbeat, unread)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from multiagent_bridge.adapters import steps
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Statements, Values
+from multiagent_bridge.adapters.postgres.statements import Statements
+from multiagent_bridge.adapters.rows import silences as rows
 from multiagent_bridge.model.silences import Orphan, Silence, Watch
 
 _SQL = named("silences")
@@ -28,10 +29,10 @@ class Silences:
 
     async def change(self, silence: Silence, was: Silence) -> bool:
         steps.silence_steps(silence, was)
-        return bool(await self._run.change(_SQL["change"], {**asdict(silence), **_seen(was)}))
+        return bool(await self._run.change(_SQL["change"], {**asdict(silence), **rows.seen(was)}))
 
     async def remove(self, silence: Silence) -> bool:
-        return bool(await self._run.change(_SQL["remove"], _seen(silence)))
+        return bool(await self._run.change(_SQL["remove"], rows.seen(silence)))
 
     async def orphan(self, orphan: Orphan) -> None:
         await self._run.do(_SQL["orphan"], asdict(orphan))
@@ -49,9 +50,4 @@ class Silences:
     async def watched(self, watch: Watch, was: Watch | None) -> bool:
         if was is None:
             return bool(await self._run.change(_SQL["first_watch"], asdict(watch)))
-        return bool(await self._run.change(_SQL["watched"], {**asdict(watch), **_seen(was)}))
-
-
-def _seen(row: Silence | Watch) -> Values:
-    """What a row must still hold to be changed, under names of its own."""
-    return {f"was_{name}": value for name, value in asdict(row).items()}
+        return bool(await self._run.change(_SQL["watched"], {**asdict(watch), **rows.seen(was)}))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from multiagent_bridge.adapters import steps
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Row, Statements, Values
+from multiagent_bridge.adapters.postgres.statements import Statements
+from multiagent_bridge.adapters.rows import tasks as rows
 from multiagent_bridge.model.tasks import Task
 
 _SQL = named("tasks")
@@ -19,46 +20,24 @@ class Tasks:
         self._run = run
 
     async def add(self, task: Task) -> None:
-        await self._run.do(_SQL["add"], _values(task))
+        await self._run.do(_SQL["add"], rows.values(task))
 
     async def get(self, conversation_id: str, task_id: str) -> Task | None:
         row = await self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": task_id})
-        return _task(row) if row else None
+        return rows.task(row) if row else None
 
     async def count(self, conversation_id: str, states: Sequence[str]) -> int:
         row = await self._run.row(_SQL["count"], {"conversation_id": conversation_id, "states": list(states)})
         return row[0] if row else 0
 
     async def list(self, conversation_id: str, limit: int) -> Sequence[Task]:
-        rows = await self._run.rows(_SQL["list"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
-        return [_task(row) for row in rows]
+        found = await self._run.rows(_SQL["list"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
+        return [rows.task(row) for row in found]
 
     async def held(self, conversation_id: str, assignee: str) -> Sequence[Task]:
-        rows = await self._run.rows(_SQL["held"], {"conversation_id": conversation_id, "assignee": assignee})
-        return [_task(row) for row in rows]
+        found = await self._run.rows(_SQL["held"], {"conversation_id": conversation_id, "assignee": assignee})
+        return [rows.task(row) for row in found]
 
     async def change(self, task: Task, was: str, fence: int) -> bool:
         steps.task_steps(task, was)
-        return bool(await self._run.change(_SQL["change"], {**_values(task), "was": was, "held": fence}))
-
-
-def _values(task: Task) -> Values:
-    return {
-        "id": task.id,
-        "conversation_id": task.conversation_id,
-        "creator": task.creator,
-        "assignee": task.assignee,
-        "state": task.state,
-        "priority": task.priority,
-        "fence": task.fence,
-        "lease_seconds": task.lease_seconds,
-        "lease_expires_at": task.lease_expires_at,
-        "depends_on": " ".join(task.depends_on),
-        "body": task.body,
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
-    }
-
-
-def _task(row: Row) -> Task:
-    return Task(*(*row[:9], tuple(row[9].split()), *row[10:]))
+        return bool(await self._run.change(_SQL["change"], {**rows.values(task), "was": was, "held": fence}))

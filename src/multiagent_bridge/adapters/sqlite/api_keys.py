@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from multiagent_bridge.adapters.rows import api_keys as rows
 from multiagent_bridge.adapters.sqlite.queries import named
-from multiagent_bridge.adapters.sqlite.statements import Row, Statements
+from multiagent_bridge.adapters.sqlite.statements import Statements
 from multiagent_bridge.model.identities import ApiKey
 
 _SQL = named("api_keys")
@@ -24,23 +25,17 @@ class ApiKeys:
 
     async def get(self, key_id: str) -> ApiKey | None:
         row = self._run.row(_SQL["get"], {"id": key_id})
-        return _key(row) if row else None
+        return rows.api_key(row) if row else None
 
     async def by_digest(self, digest: bytes) -> ApiKey | None:
         row = self._run.row(_SQL["by_digest"], {"digest": digest})
-        return _key(row) if row else None
+        return rows.api_key(row) if row else None
 
     async def list(self) -> Sequence[ApiKey]:
-        return [_key(row) for row in self._run.rows(_SQL["list"], {})]
+        return [rows.api_key(row) for row in self._run.rows(_SQL["list"], {})]
 
     async def revoke(self, key_id: str, now: int) -> bool:
         return bool(self._run.change(_SQL["revoke"], {"id": key_id, "now": now}))
 
     async def touch(self, key_id: str, now: int) -> None:
         self._run.do(_SQL["touch"], {"id": key_id, "now": now})
-
-
-def _key(row: Row) -> ApiKey:
-    number, name, digest, roles, conversations, *instants = row
-    confined = None if conversations is None else tuple(conversations.split())
-    return ApiKey(number, name, digest, tuple(roles.split()), confined, *instants)

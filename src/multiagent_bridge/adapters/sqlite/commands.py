@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiagent_bridge.adapters import steps
+from multiagent_bridge.adapters.rows import commands as rows
 from multiagent_bridge.adapters.sqlite.queries import named
-from multiagent_bridge.adapters.sqlite.statements import Row, Statements, Values
-from multiagent_bridge.model.commands import Approval, Command
+from multiagent_bridge.adapters.sqlite.statements import Statements
+from multiagent_bridge.model.commands import Command
 
 _SQL = named("commands")
 
@@ -20,11 +21,11 @@ class Commands:
 
     async def add(self, command: Command) -> None:
         steps.command_begins(command)
-        self._run.do(_SQL["add"], _values(command))
+        self._run.do(_SQL["add"], rows.values(command))
 
     async def get(self, command_id: str) -> Command | None:
         row = self._run.row(_SQL["get"], {"id": command_id})
-        return _command(row) if row else None
+        return rows.command(row) if row else None
 
     async def open(self, conversation_id: str | None, limit: int) -> Sequence[Command]:
         return self._some("open", conversation_id, limit)
@@ -34,7 +35,7 @@ class Commands:
 
     async def change(self, command: Command, was: str) -> bool:
         steps.command_steps(command, was)
-        if self._run.change(_SQL["change"], {**_values(command), "was": was}):
+        if self._run.change(_SQL["change"], {**rows.values(command), "was": was}):
             return True
         steps.command_same(await self.get(command.id), command)
         return False
@@ -64,47 +65,14 @@ class Commands:
 
     async def overdue(self, now: int, boot: str, boottime: int, limit: int) -> Sequence[Command]:
         values = {"now": now, "boot": boot, "boottime": boottime, "limit": max(limit, 0)}
-        return [_command(row) for row in self._run.rows(_SQL["overdue"], values)]
+        return [rows.command(row) for row in self._run.rows(_SQL["overdue"], values)]
 
     async def running(self, runner: str) -> Sequence[Command]:
-        return [_command(row) for row in self._run.rows(_SQL["running"], {"runner": runner})]
+        return [rows.command(row) for row in self._run.rows(_SQL["running"], {"runner": runner})]
 
     def _some(self, query: str, conversation_id: str | None, limit: int) -> Sequence[Command]:
         if conversation_id is None:
-            rows = self._run.rows(_SQL[query], {"limit": max(limit, 0)})
+            found = self._run.rows(_SQL[query], {"limit": max(limit, 0)})
         else:
-            rows = self._run.rows(_SQL[f"{query}_of"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
-        return [_command(row) for row in rows]
-
-
-def _values(command: Command) -> Values:
-    c, a = command, command.approval
-    return {
-        "id": c.id,
-        "conversation_id": c.conversation_id,
-        "session_id": c.session_id,
-        "state": c.state,
-        "digest": c.digest,
-        "order": c.order,
-        "requested_at": c.requested_at,
-        "expires_at": c.expires_at,
-        "verifier": a and a.verifier,
-        "boot": a and a.boot,
-        "boottime_end": a and a.boottime_end,
-        "granted_at": a and a.granted_at,
-        "until": a and a.until,
-        "by": a and a.by,
-        "grant_id": a and a.grant_id,
-        "decided_at": c.decided_at,
-        "reason": c.reason,
-        "runner": c.runner,
-        "deadline": c.deadline,
-        "started_at": c.started_at,
-        "ended_at": c.ended_at,
-        "outcome": c.outcome,
-    }
-
-
-def _command(row: Row) -> Command:
-    approval = None if row[8] is None else Approval(*row[8:15])
-    return Command(*(*row[:8], approval, *row[15:]))
+            found = self._run.rows(_SQL[f"{query}_of"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
+        return [rows.command(row) for row in found]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from multiagent_bridge.adapters.rows import sessions as rows
 from multiagent_bridge.adapters.sqlite.queries import named
-from multiagent_bridge.adapters.sqlite.statements import Row, Statements, missing
+from multiagent_bridge.adapters.sqlite.statements import Statements, missing
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Quiet
 
@@ -35,10 +36,10 @@ class Sessions:
 
     async def get(self, conversation_id: str, session_id: str) -> Session | None:
         row = self._run.row(_SQL["get"], (conversation_id, session_id))
-        return _session(row) if row else None
+        return rows.session(row) if row else None
 
     async def of(self, conversation_id: str) -> Sequence[Session]:
-        return [_session(row) for row in self._run.rows(_SQL["of"], (conversation_id,))]
+        return [rows.session(row) for row in self._run.rows(_SQL["of"], (conversation_id,))]
 
     async def heartbeat(self, conversation_id: str, session_id: str, at: int) -> None:
         self._run.change_one(_SQL["heartbeat"], (at, conversation_id, session_id), "session")
@@ -63,8 +64,8 @@ class Sessions:
         self._run.do(_SQL["drop_invites"], values)
 
     async def stale(self, before: int, now: int) -> Sequence[Quiet]:
-        rows = self._run.rows(_SQL["stale"], {"before": before, "now": now})
-        return [Quiet(_session(row[:9]), *row[9:]) for row in rows]
+        found = self._run.rows(_SQL["stale"], {"before": before, "now": now})
+        return [Quiet(rows.session(row[:9]), *row[9:]) for row in found]
 
     async def tell(self, conversation_id: str, session_id: str, through: int) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "through": through}
@@ -72,8 +73,3 @@ class Sessions:
 
     async def told(self, conversation_id: str) -> Mapping[str, int]:
         return dict(self._run.rows(_SQL["told"], {"conversation_id": conversation_id}))
-
-
-def _session(row: Row) -> Session:
-    conversation_id, name, role, generation, revoked, status, note, heartbeat, unread = row
-    return Session(conversation_id, name, role, generation, bool(revoked), status, note, heartbeat, unread)

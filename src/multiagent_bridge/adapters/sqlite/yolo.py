@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiagent_bridge.adapters import steps
+from multiagent_bridge.adapters.rows import yolo as rows
 from multiagent_bridge.adapters.sqlite.queries import named
-from multiagent_bridge.adapters.sqlite.statements import Row, Statements, Values
-from multiagent_bridge.model.workspaces import Workspace
+from multiagent_bridge.adapters.sqlite.statements import Statements
 from multiagent_bridge.model.yolo import Enabling, Grant
 
 _SQL = named("yolo")
@@ -21,26 +21,26 @@ class Yolo:
 
     async def add(self, enabling: Enabling) -> None:
         steps.enabling_begins(enabling)
-        self._run.do(_SQL["add"], _values(enabling))
+        self._run.do(_SQL["add"], rows.values(enabling))
 
     async def get(self, enabling_id: str) -> Enabling | None:
         row = self._run.row(_SQL["get"], {"id": enabling_id})
-        return _enabling(row) if row else None
+        return rows.enabling(row) if row else None
 
     async def current(self, conversation_id: str) -> Enabling | None:
         row = self._run.row(_SQL["current"], {"conversation_id": conversation_id})
-        return _enabling(row) if row else None
+        return rows.enabling(row) if row else None
 
     async def list(self, conversation_id: str | None, limit: int) -> Sequence[Enabling]:
         if conversation_id is None:
-            rows = self._run.rows(_SQL["list"], {"limit": max(limit, 0)})
+            found = self._run.rows(_SQL["list"], {"limit": max(limit, 0)})
         else:
-            rows = self._run.rows(_SQL["list_of"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
-        return [_enabling(row) for row in rows]
+            found = self._run.rows(_SQL["list_of"], {"conversation_id": conversation_id, "limit": max(limit, 0)})
+        return [rows.enabling(row) for row in found]
 
     async def change(self, enabling: Enabling, was: str) -> bool:
         steps.enabling_steps(enabling, was)
-        if self._run.change(_SQL["change"], {**_values(enabling), "was": was}):
+        if self._run.change(_SQL["change"], {**rows.values(enabling), "was": was}):
             return True
         steps.enabling_same(await self.get(enabling.id), enabling)
         return False
@@ -72,34 +72,3 @@ class Yolo:
 
     async def end_grants(self, conversation_id: str, now: int) -> int:
         return self._run.change(_SQL["end_grants"], {"conversation_id": conversation_id, "now": now})
-
-
-def _values(enabling: Enabling) -> Values:
-    e, w = enabling, enabling.workspace
-    return {
-        "id": e.id,
-        "conversation_id": e.conversation_id,
-        "session_id": e.session_id,
-        "state": e.state,
-        "mode": e.mode,
-        "workspace_path": w and w.path,
-        "workspace_device": w and str(w.device),
-        "workspace_inode": w and str(w.inode),
-        "sandbox": e.sandbox,
-        "network": int(e.network),
-        "seconds": e.seconds,
-        "created_at": e.created_at,
-        "expires_at": e.expires_at,
-        "boot": e.boot,
-        "boottime_end": e.boottime_end,
-        "wish": e.wish,
-        "decided_at": e.decided_at,
-        "decided_by": e.decided_by,
-        "reason": e.reason,
-    }
-
-
-def _enabling(row: Row) -> Enabling:
-    path, device, inode = row[5:8]
-    workspace = None if path is None else Workspace(path, int(device), int(inode))
-    return Enabling(*(*row[:5], workspace, row[8], bool(row[9]), *row[10:]))
