@@ -1,8 +1,11 @@
-"""One HTTP connection. Every wait for its client has an end, and it knows when an answer went to the kernel."""
+"""One HTTP connection. Every wait for its client has an end, and it knows when the other end's kernel took an answer."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
+import termios
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -112,7 +115,7 @@ class Wire(H11Protocol):
         self.transport.abort()
 
     async def flushed(self) -> bool:
-        """Whether all that was written went to the kernel; waits for that. False when the connection broke before."""
+        """Whether the other end's kernel took all that was written; waits for that. False when the connection broke before."""
         ends = self.loop.time() + WRITE_SECONDS
         while not self._ended.is_set() and not self._broken:
             if not _unsent(self.transport):
@@ -154,7 +157,17 @@ class Wire(H11Protocol):
 
 
 def _unsent(transport: Any) -> int:
-    """Bytes that still lie in this process, those below a TLS layer included."""
+    """Bytes that the other end's kernel has not taken: those in this process, below a TLS layer too, or else those in ours."""
     # asyncio shows only the upper of the two buffers
     below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
-    return int(transport.get_write_buffer_size()) + (int(below.get_write_buffer_size()) if below is not None else 0)
+    held = int(transport.get_write_buffer_size()) + (int(below.get_write_buffer_size()) if below is not None else 0)
+    return held or _unacknowledged(transport)
+
+
+def _unacknowledged(transport: Any) -> int:
+    """Bytes on their way, which a line that swallows them never brings anywhere (tcp(7), SIOCOUTQ)."""
+    line = transport.get_extra_info("socket")
+    with suppress(OSError, ValueError):
+        # one that was closed has none, or one without a number
+        return int.from_bytes(fcntl.ioctl(line, termios.TIOCOUTQ, bytes(4)), sys.byteorder) if line is not None else 0
+    return 0
