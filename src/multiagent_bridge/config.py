@@ -27,7 +27,7 @@ Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
 
 OWNERS = (
-    "home", "store", "master_key", "postgres", "redis", "yolo", "watchdog", "backup", "http", "oidc",
+    "home", "store", "master_key", "postgres", "redis", "yolo", "watchdog", "backup", "retention", "http", "oidc",
 )  # fmt: skip
 """What a workspace's file may not say: else a cloned repository chooses where conversations and keys live, and what may run."""
 
@@ -188,6 +188,19 @@ class BackupSettings(BaseModel):
     recipients: tuple[str, ...] = Field((), description="age recipients that may open them beside this bridge")
 
 
+class RetentionSettings(BaseModel):
+    """`[retention]`: how long what has expired is kept. Only in the user's own file, or in the environment: it erases."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grace_seconds: int = Field(
+        604_800,
+        ge=0,
+        le=3_153_600_000,
+        description="the hub erases a conversation so long after it expired, seconds; 0: never",
+    )
+
+
 class WatchdogSettings(BaseModel):
     """`[watchdog]`: who is silent, and where that is said. Only in the user's own file, or in the environment: it
     names a program.
@@ -313,7 +326,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=home, description="state directory")
     store: str = Field("", description="store URL; empty: sqlite:///bridge.db in the state directory")
     master_key: SecretStr | None = Field(
-        None, description="64 hex characters, file:PATH or keyring; empty: master.key in the state directory"
+        None,
+        description="64 hex characters, file:PATH, keyring or command:LINE (no shell); empty: master.key in the state directory",
     )
     limits: LimitSettings = LimitSettings()
     hub: HubSettings = HubSettings()
@@ -323,6 +337,7 @@ class Settings(BaseSettings):
     yolo: YoloSettings = YoloSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     backup: BackupSettings = BackupSettings()
+    retention: RetentionSettings = RetentionSettings()
     http: HttpSettings = HttpSettings()
     oidc: OidcSettings = OidcSettings()
 

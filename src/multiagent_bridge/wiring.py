@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from multiagent_bridge import __version__
+from multiagent_bridge.adapters.authenticators import here as authenticators_here
 from multiagent_bridge.adapters.background import TaskBackground
-from multiagent_bridge.adapters.backups.store import FolderBackups
+from multiagent_bridge.adapters.backups.rotated import RotatedBackups
 from multiagent_bridge.adapters.bell import DatagramBell
 from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.master_keys import KeySource
 from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.names import hub_name
 from multiagent_bridge.adapters.redaction.kingfisher import KingfisherScanner
@@ -22,17 +24,20 @@ from multiagent_bridge.adapters.redaction.re2_engine import Re2Engine
 from multiagent_bridge.adapters.sandbox import choice
 from multiagent_bridge.adapters.snapshots.snapshots import ShadowSnapshots
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
-from multiagent_bridge.adapters.state import master_key, no_core_dumps, prepared
+from multiagent_bridge.adapters.state import no_core_dumps, prepared
 from multiagent_bridge.adapters.system import RandomIds, SystemClock
+from multiagent_bridge.adapters.vitals import MachineVitals, sqlite_engine
 from multiagent_bridge.adapters.workspaces import FolderWorkspaces
 from multiagent_bridge.config import Settings
 from multiagent_bridge.errors import Invalid, NotFound
 from multiagent_bridge.guard.commands.verdict import Verdict
 from multiagent_bridge.guard.redact import CustomPattern, Redactor
 from multiagent_bridge.model.backups import Backup
+from multiagent_bridge.model.health import Engine
 from multiagent_bridge.ports import Background, Bell, Clock, Ids, Issuer, Meter, Store
 from multiagent_bridge.services.hub import Ground, Hub, assemble
 from multiagent_bridge.services.orders import Judge
+from multiagent_bridge.services.overlaps import heard
 
 if TYPE_CHECKING:
     from multiagent_bridge.adapters.postgres.address import Address
@@ -49,9 +54,9 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     no_core_dumps()
     home = prepared(settings.home)
     check_store(settings, home)
-    given = settings.master_key.get_secret_value() if settings.master_key else None
-    keys = MasterKeys(master_key(home, given))
+    keys = keys_of(settings, home)
     store = await store_of(settings, home, stack, long_lived=owner is not None)
+    await heard(store, keys)
     bell = await bell_of(settings, home, store, stack)
     redactor = redactor_of(settings)
     clock, ids, background = SystemClock(), RandomIds(owner and owner_of(settings, owner)), TaskBackground()
@@ -67,9 +72,25 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
         settings.all_limits,
         ground_of(settings, home, clock, ids, background),
         issuer=issuer_of(settings, clock, stack),
+        vitals=vitals_of(settings, home, keys),
         claiming=settings.oidc.claiming,
         backups=backups_of(settings, home, keys),
+        authenticators=authenticators_here(),
     )
+
+
+def keys_of(settings: Settings, home: Path) -> MasterKeys:
+    """The master keys, read again from their source when the store is under one that is not among them.
+
+    Raises Unavailable, Invalid.
+    """
+    source = key_source(settings, home)
+    return MasterKeys(*source.read(), reread=source.reread)
+
+
+def key_source(settings: Settings, home: Path) -> KeySource:
+    """Where the master keys come from."""
+    return KeySource(home, settings.master_key.get_secret_value() if settings.master_key else None)
 
 
 class OpenStore(Store, Protocol):
@@ -160,7 +181,7 @@ def store_file(settings: Settings) -> Path | None:
     return None if is_postgres(settings.store_url) else sqlite_path(settings.store_url, settings.home)
 
 
-def backups_of(settings: Settings, home: Path, keys: MasterKeys) -> FolderBackups:
+def backups_of(settings: Settings, home: Path, keys: MasterKeys) -> RotatedBackups:
     """What copies the store that the URL names."""
 
     async def copy(target: Path) -> None:
@@ -171,7 +192,23 @@ def backups_of(settings: Settings, home: Path, keys: MasterKeys) -> FolderBackup
         else:
             await copies.sqlite_copy(sqlite_path(settings.store_url, home), target)
 
-    return FolderBackups(home, copy, keys, keys.signer, __version__)
+    return RotatedBackups(home, copy, keys, __version__)
+
+
+def vitals_of(settings: Settings, home: Path, keys: MasterKeys) -> MachineVitals:
+    """What a page may tell of this machine."""
+
+    async def engine() -> Engine:
+        if is_postgres(settings.store_url):
+            from multiagent_bridge.adapters.postgres import looking
+
+            return await looking.engine(postgres_address(settings))
+        return await sqlite_engine(sqlite_path(settings.store_url, home))
+
+    given = settings.backup
+    backups = backups_of(settings, home, keys)
+    every = given.every_seconds if given.folder else 0
+    return MachineVitals(__version__, engine, lambda: backups.list(given.folder), every)
 
 
 async def restored(settings: Settings, home: Path, file: Path, identity: str | None, overwrite: bool) -> Backup:
@@ -179,11 +216,11 @@ async def restored(settings: Settings, home: Path, file: Path, identity: str | N
 
     Raises what `adapters.backups.restoring` raises, and Conflict for a PostgreSQL database that is not empty.
     """
-    from multiagent_bridge.adapters.backups.restoring import put_in_place, unpacked
+    from multiagent_bridge.adapters.backups.restoring import put_in_place
+    from multiagent_bridge.adapters.backups.rotated import unpacked_under
 
-    given = settings.master_key.get_secret_value() if settings.master_key else None
-    keys = MasterKeys(master_key(home, given))
-    async with unpacked(home, file, keys, keys.signer, identity) as (backup, plain):
+    keys = keys_of(settings, home)
+    async with unpacked_under(home, file, keys, identity) as (backup, plain):
         if not is_postgres(settings.store_url):
             await put_in_place(plain, sqlite_path(settings.store_url, home), overwrite)
             return backup

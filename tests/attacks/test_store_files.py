@@ -203,7 +203,7 @@ async def test_damaged_pages_are_tampered_and_the_rest_is_served(path: Path) -> 
 
 
 async def test_a_full_disk_refuses_keeps_what_was_there_and_serves_again(path: Path) -> None:
-    async with SqliteStore(path, max_pages=80) as store:
+    async with SqliteStore(path, max_pages=120) as store:
         await seat(store)
         await seat(store, "conv_2")
 
@@ -232,7 +232,7 @@ async def test_a_full_disk_refuses_keeps_what_was_there_and_serves_again(path: P
 
 
 async def test_a_full_disk_within_a_batch_answers_every_caller_truly(path: Path) -> None:
-    async with SqliteStore(path, max_pages=80) as store:
+    async with SqliteStore(path, max_pages=120) as store:
         await seat(store)
 
         async def sized(tx: Tx, length: int) -> int:

@@ -99,7 +99,7 @@ class Guarded:
         return told.command_id
 
     async def approve(self, *ids: str, scope: Scope | None = None) -> Sequence[Approved]:
-        proposal = await self.hub.approvals.propose(OWNER, ids)
+        proposal = await self.hub.approvals.propose(OWNER, ids, scope)
         return await self.hub.approvals.approve(OWNER, ids, proposal.code, scope)
 
     async def run(self, command_id: str, **words: object) -> Told:

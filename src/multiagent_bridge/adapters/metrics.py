@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from multiagent_bridge.errors import BridgeError
 from multiagent_bridge.model.gauges import Reading
+from multiagent_bridge.model.health import Counts
 
 UNKNOWN = "unknown"
 """Stands for every tool that is not there, whatever it was called."""
@@ -45,6 +46,7 @@ class Metrics(Collector):
         self._within = {tool: [0] * (len(BOUNDS) + 1) for tool in self._tools}
         self._seconds = dict.fromkeys(self._tools, 0.0)
         self._under_way = dict.fromkeys(self._tools, 0)
+        self._quick = [0] * (len(BOUNDS) + 1)
         self._waiting = 0
         self._version = version
         self._reading = Reading()
@@ -63,10 +65,17 @@ class Metrics(Collector):
             tool = tool if tool in self._under_way else UNKNOWN
             outcome = outcome if (tool, outcome) in self._calls else FAILED
         self._calls[tool, outcome] += 1
-        self._within[tool][bisect_left(BOUNDS, seconds)] += 1
+        place = bisect_left(BOUNDS, seconds)
+        self._within[tool][place] += 1
+        self._quick[place] += not waits
         self._seconds[tool] += seconds
         self._under_way[tool] -= 1
         self._waiting -= waits
+
+    def counts(self) -> Counts:
+        """What the calls so far add up to, of those pairs of tool and outcome that there were."""
+        calls = {named: count for named, count in self._calls.items() if count}
+        return Counts(calls, self._waiting, BOUNDS, tuple(self._quick))
 
     def rendered(self, reading: Reading) -> bytes:
         """Everything in the text format of Prometheus, with what was read from the store."""

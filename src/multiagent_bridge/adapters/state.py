@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from multiagent_bridge.adapters.key_command import printed
 from multiagent_bridge.adapters.keyring import kept_key
 from multiagent_bridge.errors import Unavailable
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 KEY_BYTES = 32
+MOST_KEYS = 8
+"""More than anybody rotates through at once; a file of thousands is not a ring of keys."""
 
 
 def prepared(home: Path) -> Path:
@@ -101,6 +104,10 @@ def write_secret(path: Path, content: bytes) -> None:
     """
     if os.path.lexists(path):
         raise Unavailable(f"{path} exists already", "nothing was overwritten")
+    _put(path, content)
+
+
+def _put(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -125,17 +132,42 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
 
 
-def master_key(home: Path, given: str | None) -> bytes:
-    """The master key: `given` (64 hex characters, `file:PATH` or `keyring`), else master.key in the state directory, made once.
+def replace_secret(path: Path, content: bytes) -> None:
+    """Write a 0600 file anew, in one step: whoever is killed here leaves the old one or the new one.
 
-    Raises Unavailable when it cannot be had, or is missing though there is a database that needs it.
+    The caller holds the lock of its place. Raises Unavailable, also when what is there is no plain file of ours.
+    """
+    os.close(opened(path, os.O_RDONLY))
+    try:
+        for left in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 8}"):
+            # of one who was killed: what is taken out of the file must not lie on beside it
+            left.unlink()
+        _put(path, content)
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be written anew: {_reason(error)}", "what was there is there still"
+        ) from error
+
+
+def master_key(home: Path, given: str | None) -> bytes:
+    """The one master key where there never was another: `master_keys`. Raises what that raises."""
+    return master_keys(home, given)[-1]
+
+
+def master_keys(home: Path, given: str | None) -> tuple[bytes, ...]:
+    """The master keys, the newest first: `given` (64 hex characters each, `file:PATH`, `keyring` or `command:LINE`), else
+    master.key in the state directory, made once.
+
+    Raises Unavailable when they cannot be had, or are missing though there is a database that needs them; Invalid.
     """
     if given == "keyring":
         with locked(home / "master.lock"):
-            return _from_hex(kept_key(home, fresh=not _has_history(home)).encode(), "the keyring")
+            return ring_of(kept_key(home, fresh=not _has_history(home)).encode(), "the keyring")
+    if given and given.startswith("command:"):
+        return ring_of(printed(given.removeprefix("command:")), "what the command prints")
     if given and not given.startswith("file:"):
-        return _from_hex(given.encode(), "MAB_MASTER_KEY")
-    path = Path(given[5:]) if given else home / "master.key"
+        return ring_of(given.encode(), "MAB_MASTER_KEY")
+    path = key_file(home, given)
     with locked(home / "master.lock"):
         content = read_secret(path)
         if content is None and given:
@@ -148,7 +180,12 @@ def master_key(home: Path, given: str | None) -> bytes:
         if content is None:
             content = secrets.token_hex(32).encode() + b"\n"
             write_secret(path, content)
-    return _from_hex(content, str(path))
+    return ring_of(content, str(path))
+
+
+def key_file(home: Path, given: str | None) -> Path:
+    """Where the master keys lie when they lie in a file."""
+    return Path(given.removeprefix("file:")) if given else home / "master.key"
 
 
 def _has_history(home: Path) -> bool:
@@ -156,14 +193,20 @@ def _has_history(home: Path) -> bool:
     return database.exists() and database.stat().st_size > 0
 
 
-def _from_hex(content: bytes, source: str) -> bytes:
+def ring_of(content: bytes, source: str) -> tuple[bytes, ...]:
+    """The keys of a text, with spaces, newlines or commas between them, the newest first. Raises Unavailable."""
     try:
-        key = bytes.fromhex(content.decode("ascii").strip())
-        if len(key) != KEY_BYTES:
-            raise ValueError(len(key))
-        return key
+        keys = tuple(bytes.fromhex(word) for word in content.decode("ascii").replace(",", " ").split())
+        if not keys or any(len(key) != KEY_BYTES for key in keys):
+            raise ValueError(len(keys))
     except ValueError as error:
         raise Unavailable(f"the master key in {source} is not 64 hex characters", "restore it from a backup") from error
+    if len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
+        raise Unavailable(
+            f"there are too many master keys in {source}, or one twice",
+            f"at most {MOST_KEYS}, each once, the newest first",
+        )
+    return keys
 
 
 def _reason(error: OSError) -> str:

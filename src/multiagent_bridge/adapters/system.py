@@ -56,7 +56,10 @@ class RandomIds:
         return f"{prefix}_{_characters(12)}"
 
     def api_key(self) -> str:
-        return identities.written("".join(secrets.choice(identities.ALPHABET) for _ in range(identities.BODY)))
+        return identities.written(self.secret())
+
+    def secret(self) -> str:
+        return "".join(secrets.choice(identities.ALPHABET) for _ in range(identities.BODY))
 
     def claim(self) -> str:
         return f"{self._owner}:{self._start}.{next(self._claims)}"

@@ -215,6 +215,9 @@ def master_key(patient: Patient) -> Iterator[Check]:
     if given == "keyring":
         yield from _in_keyring(patient)
         return
+    if given.startswith("command:"):
+        yield from _printed(patient, given)
+        return
     if given and not given.startswith("file:"):
         if _is_key(given.encode()):
             patient.sound.add("key")
@@ -306,10 +309,25 @@ def _quoted(path: Path) -> str:
 
 
 def _is_key(content: bytes) -> bool:
+    """Whether it is a ring of master keys: one, or several while one is rotated."""
+    from multiagent_bridge.adapters.state import ring_of
+
     try:
-        return len(bytes.fromhex(content.decode("ascii").strip())) == 32
-    except ValueError:
+        return bool(ring_of(content, "it"))
+    except BridgeError:
         return False
+
+
+def _printed(patient: Patient, given: str) -> Iterator[Check]:
+    from multiagent_bridge.adapters.state import master_keys
+
+    try:
+        master_keys(Path("/"), given)
+    except BridgeError as error:
+        yield Check("master key", "fail", error.sentence, error.hint or "run the command yourself")
+        return
+    patient.sound.add("key")
+    yield Check("master key", "ok", "from a command")
 
 
 def database_path(patient: Patient) -> Path | None:

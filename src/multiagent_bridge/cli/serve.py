@@ -123,6 +123,7 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         return 0
     from multiagent_bridge import telemetry, wiring
     from multiagent_bridge.model.callers import Caller
+    from multiagent_bridge.services.health import SAMPLE_SECONDS
 
     leave = asyncio.Event()
     async with AsyncExitStack() as stack:
@@ -145,6 +146,9 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         await hub.lapses.recover(itself, name)
         stack.callback(asyncio.create_task(_every(TIDY_SECONDS, lambda: hub.conversations.tidy(itself))).cancel)
         stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: hub.lapses.sweep(itself))).cancel)
+        if metrics is not None:
+            hub.health.count(metrics.counts)
+            stack.callback(asyncio.create_task(_every(SAMPLE_SECONDS, hub.health.sample)).cancel)
         if settings.watchdog.inside:
             from multiagent_bridge.cli import watchdog
 
@@ -153,6 +157,9 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         if settings.backup.folder:
             copying = _every(SWEEP_SECONDS, lambda: _backed_up(hub, itself, settings, metrics))
             stack.callback(asyncio.create_task(copying).cancel)
+        if grace := settings.retention.grace_seconds:
+            retaining = _every(min(SWEEP_SECONDS, grace), lambda: _retained(hub, itself, grace))
+            stack.callback(asyncio.create_task(retaining).cancel)
         face = SocketFace(build(hub, gate and _gate_is_open(), metrics), hub, leave.set, gate)
         _write_pid(opened(home / "hub.pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
         stack.callback((home / "hub.pid").unlink, missing_ok=True)
@@ -189,18 +196,24 @@ def _metrics(settings: Settings) -> Metrics | None:
 async def _http(settings: Settings, hub: Hub, stack: AsyncExitStack, gate: bool, metrics: Metrics) -> str:
     """Serve `/mcp` and `/metrics` where the settings say, until `stack` unwinds. Returns the URL."""
     # Starlette and uvicorn are for hubs that use them
+    from multiagent_bridge.adapters.system import SystemClock
+    from multiagent_bridge.cli import dashboard
     from multiagent_bridge.mcp.http import Endpoint
     from multiagent_bridge.mcp.server import build
+    from multiagent_bridge.web.dashboard import Dashboard
     from multiagent_bridge.web.face import HttpFace, Place
     from multiagent_bridge.web.metrics import route
 
     endpoint = Endpoint(build(hub, gate, metrics), hub, hub.identities.still, gate)
     place = Place(**dict(settings.http))
     more = [route(hub.gauges, metrics.rendered)]
-    face = HttpFace(place, endpoint, hub.identities, hub.journal.refused, hub.journal.head, more)
+    face = HttpFace(
+        place, endpoint, hub.identities, hub.journal.refused, hub.journal.head, more, Dashboard(hub, SystemClock().now)
+    )
     metrics.connections = lambda: face.listener.connections
     await stack.enter_async_context(endpoint.serving())
     await face.open(stack, endpoint.leave)
+    dashboard.announce(stack, settings.home / "hub.url", face.url)
     return face.url
 
 
@@ -232,6 +245,17 @@ async def _backed_up(hub: Hub, itself: Caller, settings: Settings, metrics: Metr
         log.warning("no backup was made: %s", error)
     if metrics is not None:
         metrics.backed_up = current
+
+
+async def _retained(hub: Hub, itself: Caller, grace: int) -> None:
+    """Erase what expired long enough ago. What went wrong stands in the log; the next time tries again."""
+    try:
+        gone = await hub.retention.sweep(itself, grace)
+    except BridgeError as error:
+        log.warning("what has expired was not erased: %s", error)
+    else:
+        if gone:
+            log.info("erased %d conversations that expired %d seconds ago or longer", len(gone), grace)
 
 
 def _settle_memory() -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 
 INPUT_BYTES = 4_000_000
+OPERATOR = "operator"
+"""The sender of what a person says, as `services.letters` has it: importing that would cost more than all else here."""
+
 SPEAKER = "Multiagent Bridge (a program, not the user)"
 """How every text begins: the client shows it as a hook's or a system's, and the agent must know who speaks."""
 
@@ -153,8 +156,10 @@ def _mail(waiting: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for one in waiting:
         many = "message" if one["unread"] == 1 else "messages"
-        senders = ", ".join(one["from"])
-        sent = f" from {'sessions' if len(one['from']) > 1 else 'session'} {senders}" if senders else ""
+        seated = [name for name in one["from"] if name != OPERATOR]
+        senders = [f"{'sessions' if len(seated) > 1 else 'session'} {', '.join(seated)}"] if seated else []
+        senders += ["the operator"] if OPERATOR in one["from"] else []
+        sent = f" from {' and '.join(senders)}" if senders else ""
         parts.append(f"{one['unread']} unread {many}{sent} for session {one['session_id']} in {one['conversation_id']}")
     return "; ".join(parts)
 

@@ -39,11 +39,16 @@ ACTIONS: Mapping[str, Rule] = {
     **_rules("agent", "status.update", "status.heartbeat", "status.check", "wakeup.look"),
     **_rules("agent", "task.assign", "task.update", "task.list", "yolo.ask", "command.execute"),
     **_rules("agent operator", "conversation.list"),
-    **_rules("operator", "conversation.show", "message.show", "yolo.status", "command.list", "command.show"),
+    **_rules("operator", "conversation.show", "message.show", "message.speak", "task.show"),
+    **_rules("operator", "yolo.status", "command.list", "command.show"),
     **_rules("operator", "command.propose", "command.approve", "command.deny", "yolo.deny", "yolo.disable"),
+    **_rules("operator", "passkey.register"),
     **_rules("operator auditor", "journal.read"),
-    **_rules("operator auditor", "journal.verify", "metrics.read", whole=True),
+    **_rules("operator auditor", "journal.verify", "journal.checkpoint", "metrics.read", "health.read", whole=True),
     **_rules("auditor", "journal.export", "journal.report", whole=True),
+    **_rules("operator auditor", "browser.link"),
+    **_rules("agent operator auditor", "browser.sign_out"),
+    **_rules("", "browser.list", "browser.revoke", whole=True),
     **_rules("", "invite.create", "token.show", "token.rotate", "token.revoke"),
     **_rules("", "conversation.extend", "conversation.erase"),
     **_rules("", "conversation.import", "snapshot.list", "snapshot.compare", "snapshot.restore", whole=True),
@@ -53,16 +58,30 @@ ACTIONS: Mapping[str, Rule] = {
         (
             "yolo.offer",
             "yolo.enable",
+            "passkey.invite",
+            "passkey.list",
+            "passkey.remove",
             "credentials.push",
             "conversation.tidy",
             "watchdog.check",
             "store.backup",
             "store.restore",
+            "master_key.list",
+            "master_key.rotate",
+            "master_key.rewrap",
+            "master_key.retire",
         ),
         OWNERS,
     ),
 }
 """Who may do what, action by action; admin may do all that is not the owner's alone."""
+
+
+PERSONAL: Mapping[str, str] = {
+    "command.approve": "approves no command",
+    "message.speak": "does not speak as a person",
+}
+"""What no identity with the role agent does, whatever else it has, and how it is told."""
 
 
 def permit(caller: Caller, action: str) -> None:
@@ -84,9 +103,9 @@ def permit(caller: Caller, action: str) -> None:
             "use a key that is not confined",
             missing="role",
         )
-    if action == "command.approve" and "agent" in caller.roles:
+    if action in PERSONAL and "agent" in caller.roles:
         raise NotAllowed(
-            "an identity with the role agent approves no command",
+            f"an identity with the role agent {PERSONAL[action]}",
             "use a key of the role operator alone",
             missing="role",
         )

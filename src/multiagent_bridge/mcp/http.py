@@ -25,13 +25,13 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from sse_starlette import EventSourceResponse
-from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, Unavailable
 from multiagent_bridge.mcp import exchange as exchanges
 from multiagent_bridge.mcp.connection import Connection, Pace, RequestId, current
 from multiagent_bridge.mcp.exchange import Exchange, Kind
+from multiagent_bridge.mcp.forms import SESSION_HEADER, misfit, problem
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.identities import Identity
 from multiagent_bridge.model.limits import SECOND
@@ -72,7 +72,6 @@ REMEMBERED = 4_096
 
 AGENT_HEADER = b"mab-agent"
 CONNECTION_HEADER = b"mab-connection"
-SESSION_HEADER = b"mcp-session-id"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -167,21 +166,23 @@ class Endpoint:
         """Serve one request that passed the door."""
         state: Mapping[str, Any] = scope["state"]
         identity: Identity = state["identity"]
-        request, method, tool, waits = _asked(state["body"])
         try:
+            request, method, tool, waits = _asked(state["body"])
             headers = _read(scope["headers"])
             if scope["query_string"]:
                 raise Invalid("/mcp takes no parameters in its address", "send them in the body")
             caller = self._caller(identity, state["peer"], headers)
         except Invalid as error:
-            await JSONResponse({"error": error.code, "message": error.sentence, "hint": error.hint}, 400)(
-                scope, receive, send
-            )
+            await problem(400, error.code, error.sentence, error.hint)(scope, receive, send)
+            return
+        face, as_json = self._face(scope["method"], method, headers)
+        if (answer := misfit(scope, headers, as_json)) is not None:
+            await answer(scope, receive, send)
             return
         if self._at_once[identity.id] >= AT_ONCE:
             # one key must not take the connections of all
-            slower = {"error": "too_fast", "message": f"more than {AT_ONCE} requests at once", "hint": "wait for some"}
-            await JSONResponse(slower, 429, {"retry-after": "5"})(scope, receive, send)
+            sentence = f"more than {AT_ONCE} requests at once"
+            await problem(429, "too_fast", sentence, "wait for some", {"retry-after": "5"})(scope, receive, send)
             return
         connection = Connection(self._hub, caller, relayed=False, pace=self._pace(caller.agent))
         stands = scope["method"] == "GET" or method == "subscriptions/listen"
@@ -189,8 +190,6 @@ class Endpoint:
         exchange = Exchange(identity, connection, request, tool, state["wire"].flushed, kind)
         # a session is good for whoever opened it, and for nobody else
         scope["user"] = _user(identity)
-
-        face, as_json = self._face(scope["method"], method, headers)
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start" and method == "initialize":
@@ -253,9 +252,9 @@ class Endpoint:
         caller = replace(identity.caller(peer, self._gate), alias=f"http:{identity.id}")
         name = headers.get(AGENT_HEADER, b"").decode("latin-1")
         key = headers.get(CONNECTION_HEADER, b"").decode("latin-1")
-        if name and not _NAME.fullmatch(name):
+        if AGENT_HEADER in headers and not _NAME.fullmatch(name):
             raise Invalid("that is no name for an agent", "1 to 64 letters, digits, dots, dashes")
-        if key and not _KEY.fullmatch(key):
+        if CONNECTION_HEADER in headers and not _KEY.fullmatch(key):
             raise Invalid("that is no connection key", "32 hex characters")
         if name:
             caller = replace(caller, alias=f"http:{identity.id}:as:{name}", agent=f"{caller.agent}:as:{name}")
@@ -360,10 +359,8 @@ async def _ended(exchange: Exchange, scope: Scope, receive: Receive, send: Send)
         return
     error = exchange.ended_by or NotAllowed("this credential is no longer valid", "ask whoever gave it to you")
     status = 503 if isinstance(error, Unavailable) else 401
-    body = {"error": error.code, "message": error.sentence, "hint": error.hint}
-    await JSONResponse(body, status, {"retry-after": "2"} if status == 503 else {"www-authenticate": "Bearer"})(
-        scope, receive, send
-    )
+    more = {"retry-after": "2"} if status == 503 else {"www-authenticate": "Bearer"}
+    await problem(status, error.code, error.sentence, error.hint, more)(scope, receive, send)
 
 
 def _read(lines: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
@@ -376,7 +373,10 @@ def _read(lines: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
 
 
 def _asked(body: bytes) -> tuple[RequestId | None, str, str, bool]:
-    """Id and method of the request, the tool it calls, and whether that is to wait; nothing of what is no request."""
+    """Id and method of the request, the tool it calls, and whether that is to wait; nothing of what is no request.
+
+    Raises Invalid for a request without an id that it could be answered by: the SDK would take it for a notification.
+    """
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -385,6 +385,8 @@ def _asked(body: bytes) -> tuple[RequestId | None, str, str, bool]:
         return None, "", "", False
     request, method, params = asked.get("id"), asked.get("method"), asked.get("params")
     known = request if isinstance(request, (str, int)) and not isinstance(request, bool) else None
+    if known is None and isinstance(method, str) and ("id" in asked or method == "initialize"):
+        raise Invalid("the request has no id", "id: text or a whole number; only notifications have none")
     called = params if isinstance(params, dict) and method == "tools/call" else {}
     arguments = called.get("arguments")
     waits = isinstance(arguments, dict) and bool(arguments.get("wait_seconds"))

@@ -6,6 +6,7 @@ from multiagent_bridge.guard.text import named, quoted
 from multiagent_bridge.mcp.tools import COUNT, FLAG, TEXT, TEXTS, Answer, Call, Tool
 from multiagent_bridge.model.mail import Letter
 from multiagent_bridge.model.messages import ACTION_TYPES
+from multiagent_bridge.services.letters import OPERATOR
 from multiagent_bridge.services.notices import BRIDGE
 
 
@@ -31,7 +32,8 @@ def _shown(letter: Letter) -> str:
     """One message, framed so that nothing in its body or file names can pass for a line of ours."""
     fields = letter.fields()
     reply = f", reply to {fields['reply_to']}" if fields["reply_to"] else ""
-    sender = "the bridge" if fields["from"] == BRIDGE else f"session {fields['from']} ({named(letter.role)})"
+    own = {BRIDGE: "the bridge", OPERATOR: "the operator (a person)"}
+    sender = own.get(letter.message.sender) or f"session {letter.message.sender} ({named(letter.role)})"
     head = f"message {fields['id']} from {sender}, {fields['action_type']}{reply}, {fields['timestamp']}"
     files = "".join(f"\nfile | {name}" for name in letter.files)
     return f"{head}{files}\n{quoted(letter.text)}"

@@ -15,7 +15,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 
 from multiagent_bridge import __version__
-from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed
+from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, TooFast
 from multiagent_bridge.mcp import commands, conversations, messages, observing, status, tasks, yolo
 from multiagent_bridge.mcp.connection import Connection, current
 from multiagent_bridge.mcp.resources import UNEXPECTED, Resources
@@ -192,10 +192,16 @@ def _request(ctx: ServerRequestContext[Any, Any]) -> str | int:
 def _failed(hub: Hub, error: BridgeError | None) -> types.CallToolResult:
     """The answer to a call that was not done. A sentence may repeat what the call brought, so it is redacted, too."""
     try:
-        said = UNEXPECTED if error is None else hub.redaction.text(str(error)).text
+        said = UNEXPECTED if error is None else hub.redaction.text(_told(error)).text
     except BridgeError:
         said = f"{error.code if error else 'failed'}: withheld, it could not be checked for secrets"
     return types.CallToolResult(content=[_text(said)], is_error=True)
+
+
+def _told(error: BridgeError) -> str:
+    """The sentence, and in a line of its own after what time to try again where only the error knows it."""
+    wait = error.facts.get("retry_after")
+    return str(error) if wait is None or isinstance(error, TooFast) else f"{error}\nretry_after: {wait:g} s"
 
 
 def _bearer(gate: bool) -> Caller:

@@ -89,10 +89,10 @@ class Tool:
 
     def checked(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments, if every name is known and every required one is there. Raises Invalid."""
-        known = self.schema["properties"]
         for name in arguments:
-            if name not in known:
-                raise Invalid(f"{self.name} has no argument {shown(name)}", f"arguments: {', '.join(known)}")
+            if name not in self.properties and not (self.bound and name in CREDENTIALS):
+                known = ", ".join(self.schema["properties"])
+                raise Invalid(f"{self.name} has no argument {shown(name)}", f"arguments: {known}")
         for name in self.required:
             if arguments.get(name) is None:
                 raise Invalid(f"{self.name} needs {name}", f"required: {', '.join(self.required)}")

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotApproved, NotFound, Unavailable
+from multiagent_bridge.errors import (
+    BridgeError,
+    Conflict,
+    Fact,
+    Invalid,
+    NotAllowed,
+    NotApproved,
+    NotFound,
+    Unavailable,
+)
 from multiagent_bridge.guard import access, approvals, text
-from multiagent_bridge.guard.output import shown_argv, visible
+from multiagent_bridge.model.browsers import BROWSER
 from multiagent_bridge.model.callers import Caller, Credentials
-from multiagent_bridge.model.commands import Command, Order
+from multiagent_bridge.model.commands import Command
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.instants import microseconds_to_iso
-from multiagent_bridge.model.limits import SECOND, Limits
+from multiagent_bridge.model.limits import SECOND, Limits, Window
 from multiagent_bridge.model.yolo import Grant
 from multiagent_bridge.ports import Bell, Clock, Ids, Keys, Tx
 from multiagent_bridge.services.commands import approval_of, approval_token
@@ -22,81 +31,38 @@ from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.lapses import Lapses
 from multiagent_bridge.services.notices import Notices
 from multiagent_bridge.services.redaction import Redaction
+from multiagent_bridge.services.requests import Board as Board
+from multiagent_bridge.services.requests import Request as Request
+from multiagent_bridge.services.requests import Seen as Seen
+from multiagent_bridge.services.requests import stands
 from multiagent_bridge.services.runs import opened
 from multiagent_bridge.services.topics import APPROVALS, command_topic, inbox
 
 Fields = dict[str, object]
+Proof = Callable[[Tx, int, Sequence[Request]], Awaitable[NotApproved | None]]
+"""Looks in the transaction of a yes whether a person said it: what is wrong, or None."""
 
 PAGE = 200
 BATCH = 20
 """Commands approved with one code: more cannot be read with care."""
 
+SHOWN = 50
+"""Waiting requests on one board, and as many that wait no longer."""
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One command as a person sees it before deciding. `requester` is the role of the session that asks."""
+TRIES = (Window(10, 60), Window(60, 3_600))
+"""Codes typed by one identity from elsewhere, right ones included."""
 
-    command: Command
-    order: Order
-    requester: str
-    seconds_left: int
-
-    def fields(self) -> Fields:
-        order, command = self.order, self.command
-        return {
-            "command_id": command.id,
-            "state": command.state,
-            "conversation_id": command.conversation_id,
-            "session_id": command.session_id,
-            "role": self.requester,
-            "command": order.line,
-            "argv": order.argv,
-            "mode": order.mode,
-            "workspace": order.workspace.path,
-            "sandbox": order.sandbox,
-            "lacks": list(order.lacks),
-            "network": order.network,
-            "writable": order.writable,
-            "seconds": order.bounds.seconds,
-            "rule": order.rule,
-            "advice": list(order.advice),
-            "programs": [program.path for program in order.programs if program.path],
-            "scripts": [path for path, _ in order.scripts],
-            "digest": command.digest,
-            "requested_at": microseconds_to_iso(command.requested_at),
-            "seconds_left": self.seconds_left,
-        }
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """All that is to be read before a yes; the argv whole, with nothing hidden in it."""
-        order, command = self.order, self.command
-        asker = f"session {command.session_id} ({text.named(visible(self.requester))}) of {command.conversation_id}"
-        lines = [f"{command.id}  {command.state}, {self.seconds_left} s left, asked by {asker}"]
-        for step in order.steps:
-            variables = "".join(f"{name}={visible(value)} " for name, value in step.environment)
-            streams = "".join(f" {stream}" for stream in step.streams)
-            lines.append(f"  {step.join + ' ' if step.join else ''}{variables}{shown_argv(step.argv)}{streams}")
-        changes = "read and write" if order.writable else "read only"
-        lines.append(f"  in        {visible(order.workspace.path)} ({changes})")
-        lines.append(f"  as        {', '.join(visible(program.path) for program in order.programs if program.path)}")
-        if order.scripts:
-            lines.append(f"  reads     {', '.join(visible(path) for path, _ in order.scripts)}")
-        lines.append(f"  network   {'YES' if order.network else 'no'}")
-        lines.append(f"  sandbox   {order.sandbox}, at most {order.bounds.seconds} s")
-        lines += [f"  LACKS     {lack}" for lack in order.lacks]
-        lines.append(f"  rule      {order.rule} (mode {order.mode})")
-        lines += [f"  advice    {visible(advice)}" for advice in order.advice]
-        lines.append(f"  digest    {command.digest}")
-        return lines
+COMMAND_TRIES = (Window(20, 3_600),)
+"""Codes typed for one command by all of them together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Requests shown together and the one code that approves exactly them."""
+    """Requests shown together and the one code that approves exactly them, and with them exactly what `beyond` says."""
 
     requests: Sequence[Request]
-    code: str
+    code: str = field(repr=False)
+    beyond: str = ""
 
     @property
     def lines(self) -> Sequence[str]:
@@ -170,12 +136,52 @@ class Approvals:
 
         return await self._gate.own(caller, "command.list", looked)
 
-    async def propose(self, caller: Caller, ids: Sequence[str]) -> Proposal:
-        """What a yes to `ids` would mean, and its code. Raises NotFound, Conflict when one of them waits no longer."""
+    async def board(self, caller: Caller, conversation_id: str | None = None) -> Board:
+        """What waits and what waited, for a page that looks again by itself: a read, without any code. Raises NotFound."""
+
+        async def looked(tx: Tx, now: int) -> Board:
+            if conversation_id is not None and await tx.conversations.get(conversation_id) is None:
+                raise NotFound("no such conversation", "mab list shows them")
+            open_ = [self._as_of(one, now) for one in await tx.commands.open(conversation_id, PAGE)]
+            waiting = [one for one in open_ if one.state == "pending"]
+            newest = [self._as_of(one, now) for one in await tx.commands.list(conversation_id, PAGE)]
+            others = [one for one in newest if one.state != "pending"][:SHOWN]
+            return Board(
+                [await self._request(tx, one, now) for one in waiting[:SHOWN]],
+                max(0, len(waiting) - SHOWN),
+                [await self._seen(tx, one, now) for one in others],
+            )
+
+        return await self._gate.look(caller, "command.list", looked)
+
+    async def look(self, caller: Caller, ids: Sequence[str]) -> Sequence[Seen]:
+        """Those commands in whatever state they are, each once, without any code. Raises NotFound, Invalid."""
+
+        async def looked(tx: Tx, now: int) -> Sequence[Seen]:
+            _counted(ids)
+            found = []
+            for number in dict.fromkeys(ids):
+                command = await tx.commands.get(number)
+                if command is None:
+                    raise NotFound("no such command", "mab yolo list shows them")
+                found.append(await self._seen(tx, self._as_of(command, now), now))
+            return found
+
+        return await self._gate.look(caller, "command.list", looked)
+
+    async def propose(self, caller: Caller, ids: Sequence[str], scope: Scope | None = None) -> Proposal:
+        """What a yes to `ids` would mean, and its code; the code of a scope approves that scope and nothing else.
+
+        Raises NotFound, Conflict when one of them waits no longer, Invalid, NotAllowed for a browser: what its page can fetch,
+        every program that holds its cookie can.
+        """
+        if caller.identity.startswith(f"{BROWSER}_"):
+            refusal = NotAllowed("a browser is told no code", "mab yolo code ID, at a terminal", missing="role")
+            raise await self._gate.refuse(caller, Credentials(), "command.propose", refusal, seated=False)
 
         async def looked(tx: Tx, now: int, ticket: Ticket) -> Proposal:
             requests = await self._pending(tx, ticket, now, ids)
-            return Proposal(requests, self._code(requests))
+            return Proposal(requests, self._code(requests, scope), self._beyond(requests, scope))
 
         return await self._gate.own(caller, "command.propose", looked)
 
@@ -183,31 +189,58 @@ class Approvals:
         """The sentence a person agrees to with a scope. Raises Invalid, NotFound, Conflict."""
 
         async def looked(tx: Tx, now: int, ticket: Ticket) -> str:
-            [request] = await self._pending(tx, ticket, now, [command_id])
-            return self._scope(request, scope).sentence(scope.minutes, scope.runs)
+            return self._beyond(await self._pending(tx, ticket, now, [command_id]), scope)
 
         return await self._gate.own(caller, "command.propose", looked)
 
     async def approve(
         self, caller: Caller, ids: Sequence[str], code: str, scope: Scope | None = None
     ) -> Sequence[Approved]:
-        """Say yes to exactly what `propose` showed for `ids`.
+        """Say yes to exactly what `propose` showed for `ids` and `scope`.
 
-        Raises NotApproved (another code, or commands were disabled), NotFound, Conflict, Invalid, Unavailable (no boot identity).
+        Raises NotApproved (another code, or commands were disabled), NotFound, Conflict, Invalid, Unavailable (no boot
+        identity), TooFast after too many codes from elsewhere.
         """
 
-        async def said(tx: Tx, now: int, ticket: Ticket) -> tuple[Sequence[Request], Sequence[Approved]]:
+        async def typed(tx: Tx, now: int, requests: Sequence[Request]) -> NotApproved | None:
+            if access.same(approvals.typed(code), self._code(requests, scope)):
+                return None
+            return NotApproved("that is not the code of exactly this", "look again: mab yolo code ID...")
+
+        return await self.proven(caller, ids, scope, typed)
+
+    async def proven(self, caller: Caller, ids: Sequence[str], scope: Scope | None, proof: Proof) -> Sequence[Approved]:
+        """Say yes to `ids` and `scope` when `proof` finds nothing wrong, all in one transaction. Raises as `approve`."""
+
+        async def said(tx: Tx, now: int, ticket: Ticket) -> tuple[Sequence[Request], Sequence[Approved]] | NotApproved:
             requests = await self._pending(tx, ticket, now, ids)
-            if not access.same(approvals.typed(code), self._code(requests)):
-                raise NotApproved("that is not the code of these commands", "look again: mab yolo approve")
+            self._beyond(requests, scope)
+            if not caller.operator:
+                # before anything is compared, so that nobody learns more from a fast try than from a slow one
+                await self._gate.limit(tx, f"codes:{caller.identity}", TRIES, now)
+                for request in requests:
+                    await self._gate.limit(tx, f"codes:{request.command.id}", COMMAND_TRIES, now)
+            if wrong := await proof(tx, now, requests):
+                # written here: a refusal that is raised would take back what the try was charged
+                await self._journal.refusal(tx, ticket, now, ticket.conversation, wrong)
+                return wrong
             if not self._clock.boot():
                 raise Unavailable("this system does not tell one boot from another", "approvals need Linux")
             done = [await self._approved(tx, self._of(ticket, r.command), now, r, scope) for r in requests]
             return requests, done
 
-        requests, done = await self._gate.own(caller, "command.approve", said)
+        outcome = await self._gate.own(caller, "command.approve", said)
+        if isinstance(outcome, NotApproved):
+            raise outcome
+        requests, done = outcome
         self._ring(requests)
         return done
+
+    async def asked(self, tx: Tx, ticket: Ticket, now: int, ids: Sequence[str], scope: Scope | None) -> str:
+        """What a yes to these would be, exactly, as canonical JSON. Raises NotFound, Conflict, Invalid."""
+        requests = await self._pending(tx, ticket, now, ids)
+        self._beyond(requests, scope)
+        return meant(requests, scope)
 
     async def deny(self, caller: Caller, ids: Sequence[str], reason: str) -> int:
         """Say no, with the reason that the agent is told. Returns how many. Raises NotFound, Conflict, Invalid."""
@@ -280,9 +313,16 @@ class Approvals:
         text.whole("runs", scope.runs, 1, self._limits.grant_runs_max)
         return approvals.scope_of(request.order, scope.words)
 
+    def _beyond(self, requests: Sequence[Request], scope: Scope | None) -> str:
+        """The sentence of the scope, empty without one. Raises Invalid."""
+        if scope is None:
+            return ""
+        if len(requests) > 1:
+            raise Invalid("only one command at a time is approved in advance", "leave the scope out, or approve one")
+        return self._scope(requests[0], scope).sentence(scope.minutes, scope.runs)
+
     async def _pending(self, tx: Tx, ticket: Ticket, now: int, ids: Sequence[str]) -> Sequence[Request]:
-        if not 1 <= len(ids) <= BATCH:
-            raise Invalid(f"{len(ids)} commands at once", f"1 to {BATCH}")
+        _counted(ids)
         found = []
         for number in dict.fromkeys(ids):
             command = await tx.commands.get(number)
@@ -315,10 +355,18 @@ class Approvals:
         conversation = await self._conversation(tx, request.command)
         await self._notices.post(tx, ticket, now, conversation, words, [request.command.session_id])
 
-    def _code(self, requests: Sequence[Request]) -> str:
-        """Bound to these commands and what each of them is: a code shown for one approves no other."""
-        parts = sorted([request.command.id, request.command.digest] for request in requests)
-        return approvals.code(self._keys.digest(f"approval code {json.dumps(parts)}"))
+    def _code(self, requests: Sequence[Request], scope: Scope | None) -> str:
+        """Bound to exactly what is approved: a code shown for one thing approves no other."""
+        return approvals.code(self._keys.digest(f"approval code {meant(requests, scope)}"))
+
+    def _as_of(self, command: Command, now: int) -> Command:
+        """The command as time has made it by `now`; nothing is written."""
+        return replace(command, state=self._lapses.lapsed(command, now) or command.state)
+
+    async def _seen(self, tx: Tx, command: Command, now: int) -> Seen:
+        conversation = await self._conversation(tx, command)
+        by = command.approval.by if command.approval is not None else ""
+        return Seen(await self._request(tx, command, now), by, stands(self._keys, conversation, command))
 
     def _of(self, ticket: Ticket, command: Command) -> Ticket:
         return replace(ticket, conversation=command.conversation_id, session=command.session_id)
@@ -328,3 +376,16 @@ class Approvals:
         for request in requests:
             self._bell.ring(command_topic(request.command.id))
             self._bell.ring(inbox(request.command.conversation_id, request.command.session_id))
+
+
+def _counted(ids: Sequence[str]) -> None:
+    if not 1 <= len(ids) <= BATCH:
+        raise Invalid(f"{len(ids)} commands at once", f"1 to {BATCH}")
+
+
+def meant(requests: Sequence[Request], scope: Scope | None) -> str:
+    """These commands, what each of them is and what is approved in advance with them, as canonical JSON."""
+    parts: list[object] = [*sorted([request.command.id, request.command.digest] for request in requests)]
+    if scope is not None:
+        parts.append({"words": scope.words, "minutes": scope.minutes, "runs": scope.runs})
+    return json.dumps(parts)

@@ -20,6 +20,7 @@ from multiagent_bridge.ports import Ids, Keys, Tx
 from multiagent_bridge.services.conversations import Conversations, Created, normal_code
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.letters import OPERATOR
 from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.notices import BRIDGE
 from multiagent_bridge.services.redaction import Redaction
@@ -205,7 +206,7 @@ class Archives:
         deliveries = [_object("a delivery", row) for row in _list("deliveries", fields.get("deliveries"))]
         return Row(
             id=text.whole("id", fields.get("id"), 1, BIGGEST_ID),
-            sender=text.choice("from", fields.get("from"), (*names, BRIDGE)),
+            sender=text.choice("from", fields.get("from"), (*names, BRIDGE, OPERATOR)),
             action_type=text.choice("action_type", fields.get("action_type"), ACTION_TYPES),
             # a placeholder may be longer than what it stands for
             text=text.body("a message", fields.get("message"), 2 * limits.message_characters),

@@ -12,6 +12,9 @@ from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import PAGE, Journal
 from multiagent_bridge.services.reports import Fields, Reports
 
+HELD = 250
+"""Lines of an export that are in memory at once."""
+
 
 class Audit:
     def __init__(self, gate: Gate, journal: Journal, evidence: Evidence, reports: Reports) -> None:
@@ -56,7 +59,24 @@ class Audit:
             await self._journal.record(tx, ticket, now, "journal.export", "", {"size": head.size})
 
         await self._gate.own(caller, "journal.export", noted)
-        return await self._journal.checkpoint(), self._journal.lines()
+        return await self._journal.checkpoint(), self._journal.lines(HELD)
+
+    async def checkpoint(self, caller: Caller) -> str:
+        """Sign what the journal is now, and keep the note. Returns it. Raises NotAllowed, TooFast."""
+
+        async def noted(tx: Tx, now: int, ticket: Ticket) -> None:
+            await self._journal.record(tx, ticket, now, "journal.checkpoint")
+
+        await self._gate.own(caller, "journal.checkpoint", noted)
+        return await self._journal.checkpoint()
+
+    async def last_checkpoint(self, caller: Caller) -> tuple[int, str, str] | None:
+        """The newest note: how many entries it vouches for, the note, and what checks it. None before the first.
+
+        Raises NotAllowed.
+        """
+        found = await self._gate.look(caller, "journal.checkpoint", lambda tx, now: tx.journal.last_checkpoint())
+        return (*found, self._journal.verifier_key) if found else None
 
     async def _allowed(self, caller: Caller, action: str) -> None:
         async def nothing(tx: Tx, now: int, ticket: Ticket) -> None:

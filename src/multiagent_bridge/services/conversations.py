@@ -14,6 +14,7 @@ from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Bell, Ids, Keys, Tx
 from multiagent_bridge.services.bounces import Bounces
+from multiagent_bridge.services.erasures import Erased, Erasures
 from multiagent_bridge.services.gate import Gate, Standing, Ticket, origin
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.redaction import Redaction
@@ -80,9 +81,11 @@ class Conversations:
         redaction: Redaction,
         limits: Limits,
         bounces: Bounces,
+        erasures: Erasures,
         bell: Bell,
     ) -> None:
         self._bounces = bounces
+        self._erasures = erasures
         self._bell = bell
         self._gate = gate
         self._journal = journal
@@ -321,19 +324,15 @@ class Conversations:
     async def cleanup(self, caller: Caller, older_than: int) -> Sequence[Conversation]:
         """Erase conversations that expired more than `older_than` seconds ago, their keys with them; the journal stays."""
 
-        async def cleaned(tx: Tx, now: int, ticket: Ticket) -> Sequence[Conversation]:
+        async def cleaned(tx: Tx, now: int, ticket: Ticket) -> Sequence[Erased]:
             gone = [c for c in await tx.conversations.list() if c.expires_at <= now - older_than * SECOND]
-            for conversation in gone:
-                unread = sum(session.unread for session in await tx.sessions.of(conversation.id))
-                await tx.conversations.remove(conversation.id)
-                self._redaction.forget(conversation.id)
-                ticket.conversation = conversation.id
-                facts = {"messages": conversation.messages, "unread": unread}
-                await self._journal.record(tx, ticket, now, "conversation.erase", conversation.id, facts)
+            erased = [await self._erasures.of(tx, ticket, now, conversation) for conversation in gone]
             await self._tidied(tx, now)
-            return gone
+            return erased
 
-        return await self._gate.own(caller, "conversation.erase", cleaned)
+        erased = await self._gate.own(caller, "conversation.erase", cleaned)
+        self._erasures.committed(erased)
+        return [one.conversation for one in erased]
 
     async def tidy(self, caller: Caller) -> None:
         """Remove what only takes room: spent invites, full rate buckets, bindings of connections long gone."""

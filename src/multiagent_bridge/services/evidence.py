@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from multiagent_bridge.errors import Tampered
@@ -10,6 +10,7 @@ from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.journal import Entry
 from multiagent_bridge.model.messages import Message
 from multiagent_bridge.ports import Keys, Store
+from multiagent_bridge.services.journal import PAGE as READ
 from multiagent_bridge.services.journal import Journal
 
 PAGE = 500
@@ -86,13 +87,25 @@ class Evidence:
         self._store = store
         self._keys = keys
 
-    async def verify(self, kept: Sequence[str] = ()) -> Verified:
+    async def verify(
+        self,
+        kept: Sequence[str] = (),
+        told: Callable[[int, int], None] = lambda entries, messages: None,
+        limit: int = READ,
+    ) -> Verified:
         """Check every line, link and checkpoint of the journal, then every stored message against its entry.
 
-        `kept` are checkpoint notes from elsewhere. Raises Tampered naming the first wrong entry or message.
+        `kept` are checkpoint notes from elsewhere. `told` hears how many entries and messages were looked at so far, and ends
+        all by raising; `limit` are read at once. Raises Tampered naming the first wrong entry or message, Invalid for a note
+        that is no checkpoint of this journal.
         """
         vouched = Vouched()
-        chain = await self._journal.verify(kept, vouched.read)
+
+        def read(entry: Entry) -> None:
+            vouched.read(entry)
+            told(entry.seq, 0)
+
+        chain = await self._journal.verify(kept, read, limit)
         conversations = {c.id: c for c in await self._store.read(lambda tx: tx.conversations.list())}
         count = 0
         for conversation_id, sent in vouched.sent.items():
@@ -104,7 +117,8 @@ class Evidence:
                         "restore a backup, and look who can write to the database",
                     )
                 continue
-            count += await self._checked(conversation, sent, chain.size)
+            count += await self._checked(conversation, sent, chain.size, min(limit, PAGE))
+            told(chain.size, count)
         return Verified(chain.size, chain.root, chain.checkpoints, chain.last_checkpoint, count)
 
     async def _vanished(self, conversation_id: str, size: int) -> bool:
@@ -112,11 +126,11 @@ class Evidence:
         later = await self._journal.entries(size, PAGE, conversation_id)
         return not any(entry.action == "conversation.erase" for entry in later)
 
-    async def _checked(self, conversation: Conversation, sent: dict[int, Sending], size: int) -> int:
+    async def _checked(self, conversation: Conversation, sent: dict[int, Sending], size: int, limit: int) -> int:
         """Compare the stored messages of one conversation with what was vouched for. Returns how many there are."""
         waiting = dict(sent)
         after = 0
-        while page := await self._page(conversation.id, after):
+        while page := await self._page(conversation.id, after, limit):
             after = page[-1].id
             for message in page:
                 vouched = waiting.pop(message.id, None)
@@ -141,8 +155,8 @@ class Evidence:
                 )
         return len(sent)
 
-    async def _page(self, conversation_id: str, after: int) -> Sequence[Message]:
-        return await self._store.read(lambda tx: tx.messages.list(conversation_id, after, PAGE))
+    async def _page(self, conversation_id: str, after: int, limit: int) -> Sequence[Message]:
+        return await self._store.read(lambda tx: tx.messages.list(conversation_id, after, limit))
 
     async def _sent_later(self, conversation_id: str, number: int, size: int) -> bool:
         """Whether an entry written while we read vouches for the message."""

@@ -17,6 +17,9 @@ from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.presence import Presence
 from multiagent_bridge.services.scope import within
 
+PAGES = 20
+"""A browser may read so many times as often as an agent."""
+
 T = TypeVar("T")
 Seat = tuple[Conversation, Session, Sequence[Session]]
 """A conversation, the session that asks, and every session of it."""
@@ -147,11 +150,28 @@ class Gate:
         async def admitted(tx: Tx, ticket: Ticket) -> T:
             now = self._clock.now()
             if not caller.operator:
-                await self.limit(tx, f"{origin(caller)}:own", self._limits.reads, now)
-                ticket.refusable = (f"{origin(caller)}:own", self._limits.reads)
+                windows = self._reads(caller)
+                await self.limit(tx, f"{origin(caller)}:own", windows, now)
+                ticket.refusable = (f"{origin(caller)}:own", windows)
             return await verb(tx, now, ticket)
 
         return await self._through(caller, Credentials(), action, admitted)
+
+    def _reads(self, caller: Caller) -> Sequence[Window]:
+        """What reads, of one identity. Every open page of a browser looks again by itself."""
+        times = PAGES if caller.identity.startswith("browser_") else 1
+        return [Window(window.limit * times, window.seconds) for window in self._limits.reads]
+
+    async def look(self, caller: Caller, action: str, verb: Callable[[Tx, int], Awaitable[T]]) -> T:
+        """Run `verb` over a transaction that only reads, without a charge: for pages that look again whenever something moved,
+        and whose face bounds how often. Raises NotAllowed for anyone whose role does not allow `action`.
+        """
+        try:
+            access.permit(caller, action)
+        except BridgeError as forbidden:
+            ticket = Ticket(caller, action, self._clock.monotonic(), refusable=self._denied(caller))
+            raise await self._refused(ticket, Credentials(), forbidden) from forbidden
+        return await self._store.read(lambda tx: verb(within(tx, caller), self._clock.now()))
 
     async def refuse(
         self, caller: Caller, given: Credentials, action: str, refusal: BridgeError, seated: bool = True

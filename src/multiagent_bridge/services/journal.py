@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from multiagent_bridge.errors import BridgeError, Fact, Tampered
+from multiagent_bridge.errors import BridgeError, Fact
 from multiagent_bridge.model.callers import Caller
-from multiagent_bridge.model.checkpoints import Checkpoint, sign, verify
+from multiagent_bridge.model.checkpoints import Checkpoint, sign
 from multiagent_bridge.model.journal import Draft, Entry, Head, Verifier
 from multiagent_bridge.model.limits import Limits
+from multiagent_bridge.model.signers import Signers
 from multiagent_bridge.ports import Clock, Keys, Store, Tx
 from multiagent_bridge.services.redaction import Redaction
 
@@ -99,6 +100,8 @@ class Journal:
             draft = replace(draft, actor=self.safe(draft.actor))
         entry, head = await tx.journal.append(draft)
         if head.size % self._limits.checkpoint_entries == 0:
+            # signed under the key that is current in this very transaction, whatever this process has heard of
+            self._keys.follow(await tx.master_keys.list())
             await tx.journal.add_checkpoint(head.size, self._signed(head))
         return entry
 
@@ -162,6 +165,7 @@ class Journal:
 
         async def signed(tx: Tx) -> str:
             head = await tx.journal.head()
+            self._keys.follow(await tx.master_keys.list())
             note = self._signed(head)
             if head.size and all(size != head.size for size, _ in await tx.journal.checkpoints()):
                 await tx.journal.add_checkpoint(head.size, note)
@@ -169,32 +173,40 @@ class Journal:
 
         return await self._store.write(signed)
 
-    async def lines(self) -> AsyncIterator[str]:
-        """Every stored line as it lies there, in order, up to where the journal ended at the first look."""
+    async def lines(self, limit: int = PAGE) -> AsyncIterator[str]:
+        """Every stored line as it lies there, in order, up to where the journal ended at the first look.
+
+        `limit` are held at once.
+        """
         size, after = (await self.head()).size, 0
-        while after < size and (page := (await self._looked(after))[1]):
+        while after < size and (page := (await self._looked(after, limit))[1]):
             for after, line in page:
                 if after <= size:
                     yield line
 
-    async def verify(self, kept: Sequence[str] = (), read: Callable[[Entry], None] = lambda _: None) -> Verified:
+    async def verify(
+        self, kept: Sequence[str] = (), read: Callable[[Entry], None] = lambda _: None, limit: int = PAGE
+    ) -> Verified:
         """Check every stored line, link, checkpoint and the head; `kept` are checkpoint notes from elsewhere.
 
-        `read` is shown each entry that verified. Raises Tampered naming the first wrong entry, Invalid for a note that is no
-        checkpoint of this journal.
+        `read` is shown each entry that verified; `limit` are read at once. Raises Tampered naming the first wrong entry,
+        Invalid for a note that is no checkpoint of this journal.
         """
-        notes = await self._store.read(lambda tx: tx.journal.checkpoints())
-        signed = [self._checked(note) for _, note in notes]
-        verifier = Verifier(checkpoints=[*signed, *(self._checked(note) for note in kept)])
+        notes, signers = await self._store.read(self._signers)
+        signed = [signers.checked(note) for _, note in notes]
+        verifier = Verifier(checkpoints=[*signed, *(signers.checked(note) for note in kept)])
         after = 0
         while True:
             # head and lines of one snapshot: whatever lies beyond the head then is not ours
-            head, page = await self._looked(after)
+            head, page = await self._looked(after, limit)
             if not page:
                 break
             after = page[-1][0]
             for _, line in page:
-                read(verifier.feed(line))
+                entry = verifier.feed(line)
+                signers.read(entry)
+                read(entry)
+        signers.finish()
         reached = verifier.finish(head)
         return Verified(reached.size, reached.root(), len(signed), max((c.size for c in signed), default=0))
 
@@ -203,11 +215,11 @@ class Journal:
         """What checks our checkpoints, in C2SP form."""
         return self._keys.verifier_key
 
-    async def _looked(self, after: int) -> tuple[Head, Sequence[tuple[int, str]]]:
+    async def _looked(self, after: int, limit: int) -> tuple[Head, Sequence[tuple[int, str]]]:
         """The head and the next page of lines, of one snapshot."""
 
         async def looked(tx: Tx) -> tuple[Head, Sequence[tuple[int, str]]]:
-            return await tx.journal.head(), await tx.journal.lines(after, PAGE)
+            return await tx.journal.head(), await tx.journal.lines(after, limit)
 
         return await self._store.read(looked)
 
@@ -216,13 +228,13 @@ class Journal:
         checkpoint = Checkpoint(self._keys.signer, head.size, head.root())
         return sign(checkpoint, self._keys.signer, self._keys.public_key, self._keys.sign)
 
-    def _checked(self, note: str) -> Checkpoint:
-        checkpoint = verify(
-            note, self._keys.verifier_key, lambda _, signature, message: self._keys.verify(message, signature)
-        )
-        if checkpoint.origin != self._keys.signer:
-            raise Tampered(f"the checkpoint at size {checkpoint.size} is of another journal", "look where it came from")
-        return checkpoint
+    async def _signers(self, tx: Tx) -> tuple[Sequence[tuple[int, str]], Signers]:
+        """The stored checkpoints, and who could sign which."""
+        rows = await tx.master_keys.list()
+        self._keys.follow(rows)
+        size = (await tx.journal.head()).size
+        signers = Signers(rows or [self._keys.first()], size, self._keys.check, self._keys.verifier_key)
+        return await tx.journal.checkpoints(), signers
 
     def safe(self, sentence: str) -> str:
         """A sentence of ours without the secrets that it may repeat of the words it answers."""

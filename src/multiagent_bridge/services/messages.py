@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Tampered, Unavailable
+from multiagent_bridge.errors import BridgeError, Conflict, Fact, Invalid, NotFound, Refused, Unavailable
 from multiagent_bridge.guard import messages as guard
 from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.model.conversations import Conversation
@@ -15,9 +15,9 @@ from multiagent_bridge.model.mail import Asked, Letter, Mail, Outgoing, Sent, Wo
 from multiagent_bridge.model.messages import DEFAULT_ACTION_TYPE, Delivery, Message
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.ports import Bell, Clock, Keys, Store, Tx
-from multiagent_bridge.services.gate import Gate, Standing, Ticket
+from multiagent_bridge.services.gate import Gate, Standing, Ticket, origin
 from multiagent_bridge.services.journal import Journal
-from multiagent_bridge.services.notices import BRIDGE
+from multiagent_bridge.services.letters import OPERATOR, ROLES, opened
 from multiagent_bridge.services.redaction import Redaction
 
 Progress = Callable[[float], Awaitable[None]]
@@ -79,28 +79,47 @@ class Messages:
             raise await self._gate.refuse(caller, given, "message.send", refusal) from refusal
 
         async def stored(me: Standing) -> tuple[str, Sent]:
-            mine = me.conversation.id
-            recipients = guard.chosen(words.to, me.session, me.sessions)
-            out = self._redacted(mine, words)
-            if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
-                return mine, await self._again(me, before, out)
-            guard.within_quota(self._limits, me.conversation, len(out.body))
-            if out.reply_to is not None and await me.tx.messages.get(mine, out.reply_to) is None:
-                raise Invalid(f"there is no message {out.reply_to} to reply to", "leave reply_to out")
-            sent = await self._added(me, out, recipients)
-            facts: dict[str, Fact] = {
-                "message_id": sent.id,
-                "bytes": sent.size,
-                "to": ",".join(recipients),
-                "type": out.action_type,
-                "redactions": ",".join(out.redactions),
-            }
-            await me.record("message.send", f"message {sent.id}", facts, sent.digest)
-            return mine, Sent(sent.id, recipients, out.redactions, me.session.unread)
+            return me.conversation.id, await self._stored(me, words)
 
         mine, sent = await self._gate.enter(caller, given, "message.send", self._limits.writes, stored)
-        for recipient in sent.to:
-            self._bell.ring(inbox(mine, recipient))
+        self._ring(mine, sent)
+        return sent
+
+    async def speak(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        message: object,
+        action_type: object = DEFAULT_ACTION_TYPE,
+        to: object = None,
+        reply_to: object = None,
+        idempotency_key: object = None,
+    ) -> Sent:
+        """Say something into a conversation as `OPERATOR`: a person, and none of its sessions. Otherwise as `send`.
+
+        The same words to the same sessions with the same key are one message. Raises NotFound and what `send` raises; an
+        identity with the role agent is refused.
+        """
+
+        async def spoken(tx: Tx, now: int, ticket: Ticket) -> Sent:
+            words = guard.words(self._limits, message, action_type, None, to, reply_to, idempotency_key)
+            conversation = await tx.conversations.get(conversation_id)
+            if conversation is None:
+                raise NotFound("no such conversation", "mab list shows them")
+            ticket.conversation, ticket.session = conversation_id, OPERATOR
+            if conversation.expired(now):
+                raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation_id}")
+            if not caller.operator:
+                await self._gate.limit(tx, f"{origin(caller)}:speak", self._limits.writes, now)
+            if words.key is not None:
+                whole = (caller.label, words.key, words.action_type, list(words.to), words.reply_to, words.message)
+                words = replace(words, key=json.dumps(whole))
+            me = Session(conversation_id, OPERATOR, ROLES[OPERATOR])
+            sessions = await tx.sessions.of(conversation_id)
+            return await self._stored(Standing(tx, now, conversation, me, sessions, ticket, self._journal), words)
+
+        sent = await self._gate.own(caller, "message.speak", spoken)
+        self._ring(conversation_id, sent)
         return sent
 
     async def check(
@@ -299,16 +318,31 @@ class Messages:
     def _opened(
         self, conversation: Conversation, sessions: Sequence[Session], found: Sequence[Message]
     ) -> Sequence[Letter]:
-        roles = {BRIDGE: "the bridge itself", **{session.id: session.role for session in sessions}}
-        letters = []
-        for message in found:
-            body = self._keys.open(conversation, f"messages/body/{message.id}", message.body)
-            try:
-                parts = json.loads(body)
-                letters.append(Letter(message, roles.get(message.sender, ""), parts["message"], parts["files"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise Tampered(f"message {message.id} is damaged", "mab audit --verify") from error
-        return letters
+        return opened(self._keys, conversation, sessions, found)
+
+    async def _stored(self, me: Standing, words: Words) -> Sent:
+        mine = me.conversation.id
+        recipients = guard.chosen(words.to, me.session, me.sessions)
+        out = self._redacted(mine, words)
+        if out.key and (before := await me.tx.messages.by_key(mine, me.session.id, out.key)):
+            return await self._again(me, before, out)
+        guard.within_quota(self._limits, me.conversation, len(out.body))
+        if out.reply_to is not None and await me.tx.messages.get(mine, out.reply_to) is None:
+            raise Invalid(f"there is no message {out.reply_to} to reply to", "leave reply_to out")
+        sent = await self._added(me, out, recipients)
+        facts: dict[str, Fact] = {
+            "message_id": sent.id,
+            "bytes": sent.size,
+            "to": ",".join(recipients),
+            "type": out.action_type,
+            "redactions": ",".join(out.redactions),
+        }
+        await me.record("message.send", f"message {sent.id}", facts, sent.digest)
+        return Sent(sent.id, recipients, out.redactions, me.session.unread)
+
+    def _ring(self, conversation_id: str, sent: Sent) -> None:
+        for recipient in sent.to:
+            self._bell.ring(inbox(conversation_id, recipient))
 
     async def _added(self, me: Standing, out: Outgoing, recipients: Sequence[str]) -> Message:
         size = len(out.body)

@@ -45,6 +45,13 @@ class _Conversations(_Noun):
     async def list(self) -> Sequence[Conversation]:
         return [one for one in await self._noun.list() if one.id in self._scope]
 
+    async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:
+        mine = [one.id for one in await self.list()]
+        if before is not None:
+            mine = mine[: mine.index(before)] if before in mine else []
+        found = [await self._noun.get(one) for one in mine[::-1][:limit]]
+        return [one for one in found if one is not None]
+
 
 class _Bindings(_Noun):
     async def of(self, agent: str) -> Sequence[Binding]:
@@ -59,6 +66,10 @@ class _Journal(_Noun):
     async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
         found: list[Entry] = await self._each(lambda one: self._noun.newest(limit, one), conversation_id)
         return sorted(found, key=lambda entry: entry.seq)[-limit:] if limit > 0 else []
+
+    async def older(self, before: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        found: list[Entry] = await self._each(lambda one: self._noun.older(before, limit, one), conversation_id)
+        return sorted(found, key=lambda entry: entry.seq, reverse=True)[:limit]
 
 
 class _Yolo(_Noun):

@@ -307,11 +307,16 @@ class Tasks:
         return replace(shown.task, body=self._keys.seal(conversation, f"tasks/body/{shown.task.id}", body))
 
     def _opened(self, conversation: Conversation, task: Task, is_ready: bool) -> Shown:
-        parts = json.loads(self._keys.open(conversation, f"tasks/body/{task.id}", task.body))
-        notes = [(at, who, note) for at, who, note in parts["notes"]]
-        return Shown(task, parts["title"], parts["description"], notes, parts["result"], is_ready)
+        return opened(self._keys, conversation, task, is_ready)
 
     def _ring(self, conversation_id: str, readers: Sequence[str]) -> None:
         self._bell.ring(tasks_topic(conversation_id))
         for reader in dict.fromkeys(readers):
             self._bell.ring(inbox(conversation_id, reader))
+
+
+def opened(keys: Keys, conversation: Conversation, task: Task, is_ready: bool) -> Shown:
+    """A task of that conversation in clear. Raises Tampered."""
+    parts = json.loads(keys.open(conversation, f"tasks/body/{task.id}", task.body))
+    notes = [(at, who, note) for at, who, note in parts["notes"]]
+    return Shown(task, parts["title"], parts["description"], notes, parts["result"], is_ready)

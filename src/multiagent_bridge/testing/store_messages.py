@@ -196,6 +196,21 @@ async def history_and_mailbox_page_backwards(store: Store) -> None:
         agree(seen, found, f"{kind} before {before}, at most {limit}")
 
 
+async def a_conversation_pages_backwards_whoever_its_messages_are_for(store: Store) -> None:
+    await seat(store)
+    await send(store, 3, ("b",))
+    # ids may have gaps: an archive came back
+    await store.write(lambda tx: tx.messages.add(message(9, sender="operator"), ["c"]))
+
+    async def ids(before: int | None, limit: int, name: str = "conv_1") -> list[int]:
+        return [m.id for m in await store.read(lambda tx: tx.messages.newest(name, before, limit))]
+
+    agree(await ids(None, 2), [9, 3], "the newest come first, up to the limit")
+    agree(await ids(9, 2), [3, 2], "those before an id, which need not be there")
+    agree(await ids(5, 10), [3, 2, 1], "and over a gap")
+    agree((await ids(1, 10), await ids(None, 0), await ids(None, 9, "conv_2")), ([], [], []), "and nothing else")
+
+
 async def a_sender_sees_what_became_of_a_message(store: Store) -> None:
     await seat(store)
     await send(store, 1, ("c", "a", "b"))
@@ -245,6 +260,7 @@ MESSAGE_LAWS = (
     an_acknowledgement_reaches_up_to_its_id,
     an_unconfirmed_message_comes_again,
     history_and_mailbox_page_backwards,
+    a_conversation_pages_backwards_whoever_its_messages_are_for,
     a_sender_sees_what_became_of_a_message,
     what_was_shown_is_delivered_and_unread_until_it_is_acknowledged,
 )

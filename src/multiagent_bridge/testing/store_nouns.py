@@ -53,6 +53,31 @@ async def conversations_are_listed_oldest_first(store: Store) -> None:
     agree([c.id for c in found], ["conv_9", "conv_5", "conv_2", "conv_1"], "oldest first, then as they were added")
 
 
+async def conversations_are_paged_newest_first(store: Store) -> None:
+    for name, created_at in (("conv_2", NOW + 2), ("conv_9", NOW), ("conv_1", NOW + 2), ("conv_5", NOW + 1)):
+        await store.write(lambda tx, n=name, c=created_at: tx.conversations.add(conversation(n, c)))  # type: ignore[misc]
+    for limit, before, wanted in (
+        (9, None, ["conv_1", "conv_2", "conv_5", "conv_9"]),
+        (2, None, ["conv_1", "conv_2"]),
+        (2, "conv_2", ["conv_5", "conv_9"]),
+        (1, "conv_1", ["conv_2"]),
+        (9, "conv_9", []),
+        (9, "conv_8", []),
+    ):
+        found = await store.read(lambda tx, n=limit, b=before: tx.conversations.newest(n, b))  # type: ignore[misc]
+        agree([c.id for c in found], wanted, f"the newest {limit} before {before}")
+
+
+async def the_longest_expired_are_found_first(store: Store) -> None:
+    for name, expires_at in (("conv_2", NOW), ("conv_9", NOW - 5), ("conv_1", NOW), ("conv_5", NOW + 1)):
+        made = replace(conversation(name), expires_at=expires_at)
+        await store.write(lambda tx, c=made: tx.conversations.add(c))  # type: ignore[misc]
+    for before, limit, wanted in ((NOW, 9, ["conv_9", "conv_2", "conv_1"]), (NOW, 2, ["conv_9", "conv_2"])):
+        found = await store.read(lambda tx, b=before, n=limit: tx.conversations.expired(b, n))  # type: ignore[misc]
+        agree([c.id for c in found], wanted, "the longest expired first, then as they were added")
+    agree(len(await store.read(lambda tx: tx.conversations.expired(NOW - 6, 9))), 0, "nothing that expired later")
+
+
 async def removing_a_conversation_takes_all_but_the_journal(store: Store) -> None:
     for name in ("conv_1", "conv_10", "conv_2"):
         await seat(store, name)
@@ -243,23 +268,31 @@ async def the_journal_pages_by_number(store: Store) -> None:
             [e.seq for e in await tx.journal.newest(2, "conv_0")],
             [e.seq for e in await tx.journal.newest(99)],
             [seq for seq, _ in await tx.journal.lines(5, 9)],
+            [e.seq for e in await tx.journal.older(6, 2)],
+            [e.seq for e in await tx.journal.older(6, 2, "conv_1")],
+            [e.seq for e in await tx.journal.older(99, 9, "conv_0")],
+            [e.seq for e in await tx.journal.older(1, 9)],
         ]
 
-    wanted = [[3, 4, 5], [3, 5], [], [6, 7], [4, 6], [1, 2, 3, 4, 5, 6, 7], [6, 7]]
-    agree(await store.read(pages), wanted, "entries, newest and lines page by number")
+    wanted = [[3, 4, 5], [3, 5], [], [6, 7], [4, 6], [1, 2, 3, 4, 5, 6, 7], [6, 7], [5, 4], [5, 3], [6, 4, 2], []]
+    agree(await store.read(pages), wanted, "entries, newest, older and lines page by number")
 
 
 async def a_checkpoint_stays_as_it_was_published(store: Store) -> None:
+    agree(await store.read(lambda tx: tx.journal.last_checkpoint()), None, "none before the first")
     for size, note in ((20, "twenty\n"), (10, "ten \u2014\n"), (20, "another twenty\n")):
         await store.write(lambda tx, s=size, n=note: tx.journal.add_checkpoint(s, n))  # type: ignore[misc]
     found = await store.read(lambda tx: tx.journal.checkpoints())
     agree(list(found), [(10, "ten \u2014\n"), (20, "twenty\n")], "by size, and the first of a size stays")
+    agree(await store.read(lambda tx: tx.journal.last_checkpoint()), (20, "twenty\n"), "the largest is the last")
 
 
 NOUN_LAWS = (
     a_conversation_comes_back_as_it_was,
     changing_what_is_not_there_is_not_found,
     conversations_are_listed_oldest_first,
+    conversations_are_paged_newest_first,
+    the_longest_expired_are_found_first,
     removing_a_conversation_takes_all_but_the_journal,
     a_session_comes_back_as_it_was,
     sessions_keep_the_order_they_were_added_in,

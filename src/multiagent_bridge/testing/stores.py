@@ -16,9 +16,12 @@ from contextlib import AbstractAsyncContextManager
 
 from multiagent_bridge.ports import Store
 from multiagent_bridge.testing.store_api_keys import API_KEY_LAWS
+from multiagent_bridge.testing.store_browsers import BROWSER_LAWS
 from multiagent_bridge.testing.store_commands import COMMAND_LAWS
+from multiagent_bridge.testing.store_master_keys import MASTER_KEY_LAWS
 from multiagent_bridge.testing.store_messages import MESSAGE_LAWS
 from multiagent_bridge.testing.store_nouns import NOUN_LAWS
+from multiagent_bridge.testing.store_passkeys import PASSKEY_LAWS
 from multiagent_bridge.testing.store_silences import SILENCE_LAWS
 from multiagent_bridge.testing.store_tasks import TASK_LAWS
 from multiagent_bridge.testing.store_transactions import TRANSACTION_LAWS
@@ -35,6 +38,9 @@ STORE_LAWS: tuple[StoreLaw, ...] = (
     *TASK_LAWS,
     *SILENCE_LAWS,
     *API_KEY_LAWS,
+    *BROWSER_LAWS,
+    *PASSKEY_LAWS,
+    *MASTER_KEY_LAWS,
 )
 """Each takes an empty store and raises `laws.Broken` when it does not hold."""
 

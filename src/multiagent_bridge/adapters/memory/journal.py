@@ -32,6 +32,10 @@ class Journal:
         found = list(self._of(0, conversation_id))
         return [journal.parse(line) for _, line in found[max(0, len(found) - limit) :]]
 
+    async def older(self, before: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        found = [line for number, line in self._of(0, conversation_id) if number < before]
+        return [journal.parse(line) for line in found[max(0, len(found) - limit) :][::-1]]
+
     async def lines(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
         return list(islice(self._of(after, None), limit))
 
@@ -41,6 +45,9 @@ class Journal:
 
     async def checkpoints(self) -> Sequence[tuple[int, str]]:
         return sorted(self._tables.looking().checkpoints.items())
+
+    async def last_checkpoint(self) -> tuple[int, str] | None:
+        return max(self._tables.looking().checkpoints.items(), default=None)
 
     def _of(self, after: int, conversation_id: str | None) -> Sequence[tuple[int, str]]:
         lines = self._tables.looking().lines

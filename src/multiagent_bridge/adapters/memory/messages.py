@@ -101,6 +101,10 @@ class Messages:
         found = [m for (c, n), m in self._tables.looking().messages.items() if c == conversation_id and n > after]
         return sorted(found, key=lambda m: m.id)[:limit]
 
+    async def newest(self, conversation_id: str, before: int | None, limit: int) -> Sequence[Message]:
+        found = await self.list(conversation_id, 0, len(self._tables.looking().messages))
+        return [message for message in found[::-1] if before is None or message.id < before][: max(limit, 0)]
+
     async def deliveries(self, conversation_id: str, message_id: int) -> Sequence[Delivery]:
         return [
             Delivery(message_id, recipient, held.read_at, held.claimed_at > 0)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from multiagent_bridge.adapters.memory.tables import Tables, missing
-from multiagent_bridge.errors import Conflict
+from multiagent_bridge.errors import Conflict, Invalid
 from multiagent_bridge.guard import rate
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.limits import Window
+from multiagent_bridge.model.master_keys import RETIRED
 from multiagent_bridge.model.sessions import UNKNOWN, Session
 from multiagent_bridge.model.silences import Quiet
 from multiagent_bridge.model.tasks import OPEN
@@ -25,6 +26,9 @@ class Conversations:
         table = self._tables.changing().conversations
         if conversation.id in table:
             raise Conflict("the conversation exists already", "use another id")
+        master = self._tables.looking().master_keys.get(conversation.sealed_key[:4].hex())
+        if master is not None and master.state == RETIRED:
+            raise Invalid("the key of the conversation is wrapped under a retired master key", "repeat the call")
         table[conversation.id] = conversation
 
     async def get(self, conversation_id: str) -> Conversation | None:
@@ -42,6 +46,29 @@ class Conversations:
 
     async def list(self) -> Sequence[Conversation]:
         return sorted(self._tables.looking().conversations.values(), key=lambda c: c.created_at)
+
+    async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:
+        found = list(await self.list())
+        if before is not None:
+            place = next((at for at, one in enumerate(found) if one.id == before), 0)
+            found = found[:place]
+        return found[::-1][:limit]
+
+    async def expired(self, before: int, limit: int) -> Sequence[Conversation]:
+        found = [c for c in self._tables.looking().conversations.values() if c.expires_at <= before]
+        return sorted(found, key=lambda c: c.expires_at)[:limit]
+
+    async def sealed_elsewhere(self, key_id: str, limit: int) -> Sequence[Conversation]:
+        name = bytes.fromhex(key_id)
+        return [c for c in self._tables.looking().conversations.values() if c.sealed_key[:4] != name][:limit]
+
+    async def reseal(self, conversation_id: str, sealed_key: bytes, was: bytes) -> bool:
+        table = self._tables.changing().conversations
+        found = table.get(conversation_id)
+        if found is None or found.sealed_key != was:
+            return False
+        table[conversation_id] = replace(found, sealed_key=sealed_key)
+        return True
 
     async def remove(self, conversation_id: str) -> None:
         tables = self._tables.changing()

@@ -11,10 +11,13 @@ from typing import TypeVar
 
 from multiagent_bridge.adapters.driving import drive
 from multiagent_bridge.adapters.memory.api_keys import ApiKeys
+from multiagent_bridge.adapters.memory.browsers import Browsers
 from multiagent_bridge.adapters.memory.commands import Commands
 from multiagent_bridge.adapters.memory.journal import Journal
+from multiagent_bridge.adapters.memory.master_keys import MasterKeys
 from multiagent_bridge.adapters.memory.messages import Messages
 from multiagent_bridge.adapters.memory.nouns import Bindings, Buckets, Conversations, Invites, Sessions
+from multiagent_bridge.adapters.memory.passkeys import Passkeys
 from multiagent_bridge.adapters.memory.silences import Silences
 from multiagent_bridge.adapters.memory.tables import Tables
 from multiagent_bridge.adapters.memory.tasks import Tasks
@@ -31,12 +34,15 @@ class MemoryTx:
     __slots__ = (
         "api_keys",
         "bindings",
+        "browsers",
         "buckets",
         "commands",
         "conversations",
         "invites",
         "journal",
+        "master_keys",
         "messages",
+        "passkeys",
         "sessions",
         "silences",
         "tasks",
@@ -56,6 +62,9 @@ class MemoryTx:
         self.tasks = Tasks(tables)
         self.silences = Silences(tables)
         self.api_keys = ApiKeys(tables)
+        self.master_keys = MasterKeys(tables)
+        self.browsers = Browsers(tables)
+        self.passkeys = Passkeys(tables)
 
 
 class MemoryStore:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from multiagent_bridge.errors import NotFound
+from multiagent_bridge.model.browsers import Browser, Link
 from multiagent_bridge.model.commands import Command
 from multiagent_bridge.model.conversations import Binding, Conversation, Invite
 from multiagent_bridge.model.identities import ApiKey
 from multiagent_bridge.model.journal import Head
+from multiagent_bridge.model.master_keys import MasterKey
 from multiagent_bridge.model.messages import Message
+from multiagent_bridge.model.passkeys import Challenge, Passkey
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Orphan, Silence, Watch
 from multiagent_bridge.model.tasks import Task
@@ -50,6 +53,11 @@ class Tables:
     told: dict[tuple[str, str], int] = field(default_factory=dict)
     watch: Watch | None = None
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    master_keys: dict[str, MasterKey] = field(default_factory=dict)
+    browsers: dict[str, Browser] = field(default_factory=dict)
+    sign_in_links: dict[bytes, Link] = field(default_factory=dict)
+    passkeys: dict[str, Passkey] = field(default_factory=dict)
+    challenges: dict[bytes, Challenge] = field(default_factory=dict)
     lines: dict[int, tuple[str, str]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
     head: Head = Head.EMPTY

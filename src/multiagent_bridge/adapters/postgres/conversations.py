@@ -46,6 +46,23 @@ class Conversations:
     async def list(self) -> Sequence[Conversation]:
         return [Conversation(*row) for row in await self._run.rows(_SQL["list"], {})]
 
+    async def expired(self, before: int, limit: int) -> Sequence[Conversation]:
+        rows = await self._run.rows(_SQL["expired"], {"before": before, "limit": limit})
+        return [Conversation(*row) for row in rows]
+
+    async def sealed_elsewhere(self, key_id: str, limit: int) -> Sequence[Conversation]:
+        values = {"name": bytes.fromhex(key_id), "limit": limit}
+        return [Conversation(*row) for row in await self._run.rows(_SQL["sealed_elsewhere"], values)]
+
+    async def reseal(self, conversation_id: str, sealed_key: bytes, was: bytes) -> bool:
+        values = {"id": conversation_id, "sealed_key": sealed_key, "was": was}
+        return bool(await self._run.change(_SQL["reseal"], values))
+
+    async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:
+        values = {"limit": limit} if before is None else {"limit": limit, "before": before}
+        rows = await self._run.rows(_SQL["newest" if before is None else "newest_before"], values)
+        return [Conversation(*row) for row in rows]
+
     async def remove(self, conversation_id: str) -> None:
         """The schema's cascades take everything but the buckets, whose keys begin with the id and a slash."""
         await self._run.change_one(_SQL["remove"], {"id": conversation_id}, "conversation")

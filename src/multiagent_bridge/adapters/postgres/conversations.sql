@@ -16,6 +16,26 @@ UPDATE conversations SET expires_at = :expires_at WHERE id = :id;
 SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
 ORDER BY created_at, seq;
 
+-- name: expired
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+WHERE expires_at <= :before ORDER BY expires_at, seq LIMIT :limit::bigint;
+
+-- name: sealed_elsewhere
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+WHERE substring(sealed_key FROM 1 FOR 4) <> :name ORDER BY seq LIMIT :limit;
+
+-- name: reseal
+UPDATE conversations SET sealed_key = :sealed_key WHERE id = :id AND sealed_key = :was;
+
+-- name: newest
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+ORDER BY created_at DESC, seq DESC LIMIT :limit;
+
+-- name: newest_before
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+WHERE (created_at, seq) < (SELECT created_at, seq FROM conversations WHERE id = :before)
+ORDER BY created_at DESC, seq DESC LIMIT :limit;
+
 -- name: remove
 DELETE FROM conversations WHERE id = :id;
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from multiagent_bridge.adapters.postgres.ledger import head_of
 from multiagent_bridge.adapters.postgres.queries import named
 from multiagent_bridge.adapters.postgres.statements import Row, Statements, Values
-from multiagent_bridge.errors import Invalid, Tampered
-from multiagent_bridge.model import journal
+from multiagent_bridge.adapters.rows import journal as rows
+from multiagent_bridge.errors import Tampered
 from multiagent_bridge.model.journal import Draft, Entry, Head
 
 _SQL = named("journal")
@@ -35,13 +35,19 @@ class Journal:
     async def entries(self, after: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
         values: dict[str, str | int] = {"after": after, "limit": limit}
         if conversation_id is None:
-            return _parsed(await self._rows("lines", values))
-        return _parsed(await self._rows("lines_of", values | {"conversation_id": conversation_id}))
+            return rows.entries(await self._rows("lines", values))
+        return rows.entries(await self._rows("lines_of", values | {"conversation_id": conversation_id}))
 
     async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
         if conversation_id is None:
-            return _parsed(await self._rows("newest", {"limit": limit}))[::-1]
-        return _parsed(await self._rows("newest_of", {"limit": limit, "conversation_id": conversation_id}))[::-1]
+            return rows.entries(await self._rows("newest", {"limit": limit}))[::-1]
+        return rows.entries(await self._rows("newest_of", {"limit": limit, "conversation_id": conversation_id}))[::-1]
+
+    async def older(self, before: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        values: dict[str, str | int] = {"before": before, "limit": limit}
+        if conversation_id is None:
+            return rows.entries(await self._rows("older", values))
+        return rows.entries(await self._rows("older_of", values | {"conversation_id": conversation_id}))
 
     async def lines(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
         return [(seq, line) for seq, line in await self._rows("lines", {"after": after, "limit": limit})]
@@ -52,6 +58,10 @@ class Journal:
     async def checkpoints(self) -> Sequence[tuple[int, str]]:
         return [(size, note) for size, note in await self._run.rows(_SQL["checkpoints"], {})]
 
+    async def last_checkpoint(self) -> tuple[int, str] | None:
+        row = await self._run.row(_SQL["last_checkpoint"], {})
+        return (row[0], row[1]) if row else None
+
     async def _rows(self, query: str, values: Values) -> list[Row]:
         """The lines of a query, those of this transaction among them."""
         ledger = self._run.ledger
@@ -59,13 +69,3 @@ class Journal:
             await self._run.do(_SQL["append"], waiting)
             ledger.stored()
         return await self._run.rows(_SQL[query], values)
-
-
-def _parsed(rows: Sequence[Row]) -> Sequence[Entry]:
-    entries = []
-    for seq, line in rows:
-        try:
-            entries.append(journal.parse(line))
-        except Invalid as error:
-            raise Tampered(f"entry {seq} of the journal cannot be read", "mab audit --verify") from error
-    return entries

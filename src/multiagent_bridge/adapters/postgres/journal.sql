@@ -32,3 +32,12 @@ SELECT seq, line FROM journal ORDER BY seq DESC LIMIT :limit;
 
 -- name: newest_of
 SELECT seq, line FROM journal WHERE conversation_id = :conversation_id ORDER BY seq DESC LIMIT :limit;
+
+-- name: older
+SELECT seq, line FROM journal WHERE seq < :before ORDER BY seq DESC LIMIT :limit;
+
+-- name: older_of
+SELECT seq, line FROM journal WHERE conversation_id = :conversation_id AND seq < :before ORDER BY seq DESC LIMIT :limit;
+
+-- name: last_checkpoint
+SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1;

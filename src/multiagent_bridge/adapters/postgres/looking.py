@@ -9,6 +9,7 @@ from multiagent_bridge.adapters.postgres.address import Address, connect
 from multiagent_bridge.adapters.postgres.driver import pg
 from multiagent_bridge.adapters.postgres.failures import LOST, translated
 from multiagent_bridge.adapters.postgres.opening import MIGRATIONS, version
+from multiagent_bridge.model.health import Engine
 
 _ASKED = """
 SELECT current_setting('server_version'), current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
@@ -39,6 +40,21 @@ async def look(address: Address) -> Looked:
         server, durable, left, encrypted, local = await connection.fetchrow(_ASKED)
         took = (time.perf_counter() - began) * 1000
         return Looked(server, await version(connection), len(MIGRATIONS), durable, left, encrypted, local, took)
+    except (pg.PostgresError, pg.InterfaceError, *LOST) as error:
+        raise translated(error) from error
+    finally:
+        connection.terminate()
+
+
+async def engine(address: Address) -> Engine:
+    """What the server is, and how large the database. One connection, asked and closed again. Raises Unavailable, Invalid."""
+    connection = await connect(address, "health")
+    try:
+        server, size = await connection.fetchrow(
+            "SELECT current_setting('server_version'), pg_database_size(current_database())"
+        )
+        # a distribution adds words of its own, which may name the machine
+        return Engine("PostgreSQL", str(server).partition(" ")[0], int(size))
     except (pg.PostgresError, pg.InterfaceError, *LOST) as error:
         raise translated(error) from error
     finally:

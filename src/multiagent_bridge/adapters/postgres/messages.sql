@@ -111,6 +111,10 @@ ORDER BY m.id DESC;
 SELECT conversation_id, id, sender, action_type, body, size, at, reply_to, idempotency_key, digest FROM messages
 WHERE conversation_id = :conversation_id AND id > :after ORDER BY id LIMIT :limit;
 
+-- name: newest
+SELECT conversation_id, id, sender, action_type, body, size, at, reply_to, idempotency_key, digest FROM messages
+WHERE conversation_id = :conversation_id AND id < :before ORDER BY id DESC LIMIT :limit;
+
 -- name: deliveries
 SELECT d.message_id, d.recipient, d.read_at, d.claimed_at IS NOT NULL FROM sessions AS s
 JOIN deliveries AS d

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from multiagent_bridge.adapters.postgres.api_keys import ApiKeys
 from multiagent_bridge.adapters.postgres.bindings import Bindings
+from multiagent_bridge.adapters.postgres.browsers import Browsers
 from multiagent_bridge.adapters.postgres.buckets import Buckets
 from multiagent_bridge.adapters.postgres.commands import Commands
 from multiagent_bridge.adapters.postgres.conversations import Conversations
 from multiagent_bridge.adapters.postgres.invites import Invites
 from multiagent_bridge.adapters.postgres.journal import Journal
+from multiagent_bridge.adapters.postgres.master_keys import MasterKeys
 from multiagent_bridge.adapters.postgres.messages import Messages
+from multiagent_bridge.adapters.postgres.passkeys import Passkeys
 from multiagent_bridge.adapters.postgres.sessions import Sessions
 from multiagent_bridge.adapters.postgres.silences import Silences
 from multiagent_bridge.adapters.postgres.statements import Statements
@@ -23,12 +26,15 @@ class PostgresTx:
     __slots__ = (
         "api_keys",
         "bindings",
+        "browsers",
         "buckets",
         "commands",
         "conversations",
         "invites",
         "journal",
+        "master_keys",
         "messages",
+        "passkeys",
         "sessions",
         "silences",
         "tasks",
@@ -48,3 +54,6 @@ class PostgresTx:
         self.tasks = Tasks(run)
         self.silences = Silences(run)
         self.api_keys = ApiKeys(run)
+        self.master_keys = MasterKeys(run)
+        self.browsers = Browsers(run)
+        self.passkeys = Passkeys(run)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from multiagent_bridge.adapters.rows import journal as rows
 from multiagent_bridge.adapters.sqlite.queries import named
 from multiagent_bridge.adapters.sqlite.statements import Statements, wrote_in_a_read
-from multiagent_bridge.errors import Invalid, Tampered
 from multiagent_bridge.model import journal
 from multiagent_bridge.model.journal import Draft, Entry, Head
 
@@ -40,14 +40,23 @@ class Journal:
         self._run.store_chain()
         values: dict[str, str | int | bytes | None] = {"after": after, "limit": limit}
         if conversation_id is None:
-            return _parsed(self._run.rows(_SQL["lines"], values))
-        return _parsed(self._run.rows(_SQL["lines_of"], values | {"conversation_id": conversation_id}))
+            return rows.entries(self._run.rows(_SQL["lines"], values))
+        return rows.entries(self._run.rows(_SQL["lines_of"], values | {"conversation_id": conversation_id}))
 
     async def newest(self, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
         self._run.store_chain()
         if conversation_id is None:
-            return _parsed(self._run.rows(_SQL["newest"], {"limit": limit}))[::-1]
-        return _parsed(self._run.rows(_SQL["newest_of"], {"limit": limit, "conversation_id": conversation_id}))[::-1]
+            return rows.entries(self._run.rows(_SQL["newest"], {"limit": limit}))[::-1]
+        return rows.entries(self._run.rows(_SQL["newest_of"], {"limit": limit, "conversation_id": conversation_id}))[
+            ::-1
+        ]
+
+    async def older(self, before: int, limit: int, conversation_id: str | None = None) -> Sequence[Entry]:
+        self._run.store_chain()
+        values: dict[str, str | int | bytes | None] = {"before": before, "limit": limit}
+        if conversation_id is None:
+            return rows.entries(self._run.rows(_SQL["older"], values))
+        return rows.entries(self._run.rows(_SQL["older_of"], values | {"conversation_id": conversation_id}))
 
     async def lines(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
         self._run.store_chain()
@@ -59,12 +68,6 @@ class Journal:
     async def checkpoints(self) -> Sequence[tuple[int, str]]:
         return [(size, note) for size, note in self._run.rows(_SQL["checkpoints"], {})]
 
-
-def _parsed(rows: Sequence[tuple[int, str]]) -> Sequence[Entry]:
-    entries = []
-    for seq, line in rows:
-        try:
-            entries.append(journal.parse(line))
-        except Invalid as error:
-            raise Tampered(f"entry {seq} of the journal cannot be read", "mab audit --verify") from error
-    return entries
+    async def last_checkpoint(self) -> tuple[int, str] | None:
+        row = self._run.row(_SQL["last_checkpoint"], ())
+        return (row[0], row[1]) if row else None

@@ -96,6 +96,14 @@ class Messages:
         values = {"conversation_id": conversation_id, "after": after, "limit": max(limit, 0)}
         return [Message(*row) for row in self._run.rows(_SQL["list"], values)]
 
+    async def newest(self, conversation_id: str, before: int | None, limit: int) -> Sequence[Message]:
+        values = {
+            "conversation_id": conversation_id,
+            "before": _END if before is None else before,
+            "limit": max(limit, 0),
+        }
+        return [Message(*row) for row in self._run.rows(_SQL["newest"], values)]
+
     async def deliveries(self, conversation_id: str, message_id: int) -> Sequence[Delivery]:
         rows = self._run.rows(_SQL["deliveries"], {"conversation_id": conversation_id, "message_id": message_id})
         return [Delivery(message, recipient, read_at, bool(claimed)) for message, recipient, read_at, claimed in rows]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from multiagent_bridge.adapters.sqlite.api_keys import ApiKeys
 from multiagent_bridge.adapters.sqlite.bindings import Bindings
+from multiagent_bridge.adapters.sqlite.browsers import Browsers
 from multiagent_bridge.adapters.sqlite.buckets import Buckets
 from multiagent_bridge.adapters.sqlite.commands import Commands
 from multiagent_bridge.adapters.sqlite.conversations import Conversations
 from multiagent_bridge.adapters.sqlite.invites import Invites
 from multiagent_bridge.adapters.sqlite.journal import Journal
+from multiagent_bridge.adapters.sqlite.master_keys import MasterKeys
 from multiagent_bridge.adapters.sqlite.messages import Messages
+from multiagent_bridge.adapters.sqlite.passkeys import Passkeys
 from multiagent_bridge.adapters.sqlite.sessions import Sessions
 from multiagent_bridge.adapters.sqlite.silences import Silences
 from multiagent_bridge.adapters.sqlite.statements import Statements
@@ -23,12 +26,15 @@ class SqliteTx:
     __slots__ = (
         "api_keys",
         "bindings",
+        "browsers",
         "buckets",
         "commands",
         "conversations",
         "invites",
         "journal",
+        "master_keys",
         "messages",
+        "passkeys",
         "sessions",
         "silences",
         "tasks",
@@ -48,3 +54,6 @@ class SqliteTx:
         self.tasks = Tasks(run)
         self.silences = Silences(run)
         self.api_keys = ApiKeys(run)
+        self.master_keys = MasterKeys(run)
+        self.browsers = Browsers(run)
+        self.passkeys = Passkeys(run)
