@@ -11,6 +11,7 @@ from benchmarks import (
     approvals,
     crash,
     credentials,
+    dashboard,
     delivery,
     figures,
     history,
@@ -19,6 +20,7 @@ from benchmarks import (
     idle,
     latency,
     load,
+    losses,
     policy,
     postgres,
     processes,
@@ -53,6 +55,8 @@ ROWS = {
     "crashes": task_crashes.crashes,
     "credentials": credentials.distribution,
     "policy": policy.judging,
+    "dashboard": dashboard.window,
+    "losses": losses.losses,
 }
 OUT = Path(__file__).parent.parent / "out"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -86,6 +86,21 @@ def _show(lines: Sequence[str]) -> None:
         person.show(line, *(("bold",) if at == 0 else ("red",) if risky else ()))
 
 
+def show(proposal: Proposal) -> None:
+    """All that the code of the proposal would approve."""
+    for request in proposal.requests:
+        _show(request.lines)
+    if proposal.beyond:
+        person.show(f"AND IN ADVANCE, without asking again: {proposal.beyond}", "red")
+
+
+def what(proposal: Proposal) -> str:
+    """What its code approves, in words for a sentence."""
+    count = len(proposal.requests)
+    exactly = "this command" if count == 1 else f"these {count} commands"
+    return f"{exactly}{' and what is said of it' if proposal.beyond else ''}"
+
+
 def approve(
     ids: Ids,
     words: Annotated[
@@ -104,27 +119,16 @@ def approve(
 ) -> None:
     """Show commands whole and approve exactly them, by typing back the one code shown for them."""
     person.required("approving commands")
-    scope = _scope(ids, words, minutes, runs)
+    scope = scope_of(ids, words, minutes, runs)
 
-    async def looked(hub: Hub, me: Caller) -> tuple[Proposal, str]:
-        proposal = await hub.approvals.propose(me, ids)
-        return proposal, await hub.approvals.proposed_scope(me, ids[0], scope) if scope else ""
-
-    proposal, beyond = owner.run(looked)
-    for request in proposal.requests:
-        _show(request.lines)
-    if beyond:
-        person.show(f"AND IN ADVANCE, without asking again: {beyond}", "red")
-    count = len(proposal.requests)
-    what = "this command" if count == 1 else f"these {count} commands"
-    typed = person.answer(
-        f"Type the code {proposal.code} to approve {what}{' and what is said of it' if beyond else ''}."
-    )
+    proposal = owner.run(lambda hub, me: hub.approvals.propose(me, ids, scope))
+    show(proposal)
+    typed = person.answer(f"Type the code {proposal.code} to approve {what(proposal)}.")
     for done in owner.run(lambda hub, me: hub.approvals.approve(me, ids, typed, scope)):
         _say(done, token)
 
 
-def _scope(ids: Sequence[str], words: int | None, minutes: int | None, runs: int | None) -> Scope | None:
+def scope_of(ids: Sequence[str], words: int | None, minutes: int | None, runs: int | None) -> Scope | None:
     """What is approved beyond the command itself, if anything is."""
     from multiagent_bridge.services.approvals import Scope
 

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "mcp": Listed("serve", "Serve MCP over standard input and output: the command that an MCP client starts."),
         "serve": Listed("serve", "Run the hub of this state directory."),
         "status": Listed("status", "Show warnings, the hub, and every conversation with its sessions."),
+        "top": Listed("top", "Show agents, conversations, approvals and the journal live; decide approvals by keys."),
     },
     "Conversations": {
         "create": Listed("conversations", "Open a conversation and print an invite for each session."),
@@ -89,6 +90,12 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "restore": Listed("backup", "Put the store of a backup in place, once all of it was verified."),
         "migrate": Listed("migrate", "Move a whole store, journal included, into an empty one, and verify it there."),
         "key": Listed("key", "Keys with which agents and people come from other machines."),
+        "passkey": Listed("passkeys", "Passkeys that approve commands on the dashboard."),
+        "dashboard": Listed(
+            "dashboard",
+            "Print a one-time link that signs a browser in to the dashboard; serve it here when no hub serves HTTP.",
+        ),
+        "master-key": Listed("master_keys", "The master key: rotate it while hubs go on, then end the old one."),
         "credentials": Listed(
             "credentials",
             "Credentials for workers elsewhere: encrypted to each worker's key, carried by a git repository.",

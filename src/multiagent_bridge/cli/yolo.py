@@ -9,6 +9,7 @@ import typer
 
 from multiagent_bridge.cli import output, owner, person
 from multiagent_bridge.cli.approvals import approve, deny, list_all
+from multiagent_bridge.cli.codes import code
 from multiagent_bridge.cli.conversations import Conv, Json
 from multiagent_bridge.cli.explain import explain
 from multiagent_bridge.cli.rollback import cleanup, rollback
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
     group.command()(disable)
     group.command()(status)
     group.command("list")(list_all)
-    for command in (approve, deny, rollback, cleanup, explain):
+    for command in (approve, code, deny, rollback, cleanup, explain):
         group.command()(command)
     app.add_typer(group, name="yolo")
 

@@ -66,7 +66,10 @@ def build(
     async def metadata(request: Request) -> Response:
         found = authenticator.resource_metadata(f"{rules.base(request.scope['headers'])}/mcp")
         if found is None:
-            return JSONResponse({"error": "not_found", "message": "this hub has no issuer of its own"}, 404)
+            hint = "its owner gives out keys: mab key create NAME"
+            return JSONResponse(
+                {"error": "not_found", "message": "this hub has no issuer of its own", "hint": hint}, 404
+            )
         return JSONResponse(dict(found))
 
     app = Starlette(

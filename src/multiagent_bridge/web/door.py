@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, Protocol
 
 import anyio
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, TooFast, Unavailable
@@ -56,6 +57,33 @@ PREFLIGHT: Lines = (
     (b"content-length", b"0"),
 )
 
+SIGNING_IN_BYTES = 4_096
+"""Longest body of somebody who is not signed in."""
+
+
+class Window(Protocol):
+    """The pages of the dashboard, which know who asks by a cookie; `web/dashboard.py` has it."""
+
+    lines: Lines
+    """Header lines of each of its answers."""
+
+    def routes(self, rules: Rules) -> Sequence[BaseRoute]:
+        """Its routes, for a face of these rules."""
+        ...
+
+    async def leave(self) -> None:
+        """The hub stops: end what is held open."""
+        ...
+
+    def covers(self, path: str) -> bool:
+        """Whether the path is one of its own. The cookie is read for no other."""
+        ...
+
+    async def known(self, rules: Rules, method: str, path: str, headers: Headers) -> Identity | None:
+        """Who is signed in, once the request is one of its own pages'. Raises Refusal, Unavailable."""
+        ...
+
+
 Note = Callable[[Caller, str, BridgeError], Awaitable[None]]
 """Writes a refusal into the journal."""
 
@@ -63,7 +91,10 @@ Note = Callable[[Caller, str, BridgeError], Awaitable[None]]
 class Door:
     """ASGI. What passes finds `identity`, `peer` and `body` in its state; `leaving` says that the hub takes no more."""
 
-    def __init__(self, app: ASGIApp, rules: Rules, authenticator: Authenticator, note: Note) -> None:
+    def __init__(
+        self, app: ASGIApp, rules: Rules, authenticator: Authenticator, note: Note, window: Window | None = None
+    ) -> None:
+        self._window = window
         self._app = app
         self._rules = rules
         self._authenticator = authenticator
@@ -75,10 +106,17 @@ class Door:
         """Serve one request. Anything but HTTP is refused by not answering it."""
         if scope["type"] != "http":
             return
-        answer = _dressed(send)
+        window = self._window if self._window is not None and self._window.covers(scope["path"]) else None
+        answer = _dressed(send, window.lines if window else ())
         try:
             state = scope["state"]
             state["peer"] = await self._let_in(scope)
+            if window is not None:
+                state["identity"] = await self._seen(window, scope, state["peer"])
+                most = BODY_BYTES if state["identity"] is not None else SIGNING_IN_BYTES
+                state["body"] = await _body(scope, receive, most)
+                await self._app(scope, _again(state["body"], receive), answer)
+                return
             origin = judge.one(scope["headers"], b"origin") or ""
             if origin.lower().rstrip("/") in self._rules.origins:
                 answer = _dressed(send, _shared(origin))
@@ -145,6 +183,16 @@ class Door:
         except NotAllowed as wrong:
             raise Refusal(401, wrong, self._challenge(headers, 'error="invalid_token"')) from wrong
 
+    async def _seen(self, window: Window, scope: Scope, peer: str) -> Identity | None:
+        """Who looks at the dashboard; None for who is not signed in. Raises Refusal."""
+        try:
+            return await window.known(self._rules, scope["method"], scope["path"], scope["headers"])
+        except Refusal as refusal:
+            await self._noted(peer, refusal.error)
+            raise
+        except Unavailable as down:
+            raise Refusal(503, down, (("retry-after", "5"),)) from down
+
     def _challenge(self, headers: Headers, error: str) -> tuple[tuple[str, str], ...]:
         """Says where a client finds who gives out credentials (RFC 9728, section 5.1)."""
         base = self._rules.base(headers)
@@ -168,11 +216,11 @@ class _Gone(Exception):
     """The client left before its request was whole."""
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def _body(scope: Scope, receive: Receive, most: int = BODY_BYTES) -> bytes:
     """The whole body; its time is bounded by the connection. Raises Refusal when it is too long."""
     declared = judge.one(scope["headers"], b"content-length")
-    too_long = Refusal(413, Invalid(f"the body is longer than {BODY_BYTES >> 20} MiB", "send it in parts"))
-    if declared is not None and int(declared) > BODY_BYTES:
+    too_long = Refusal(413, Invalid(f"the body is longer than {most >> 10} KiB", "send it in parts"))
+    if declared is not None and int(declared) > most:
         raise too_long
     held = bytearray()
     while True:
@@ -180,7 +228,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
         if message["type"] != "http.request":
             raise _Gone
         held += message.get("body", b"")
-        if len(held) > BODY_BYTES:
+        if len(held) > most:
             raise too_long
         if not message.get("more_body", False):
             return bytes(held)
@@ -211,14 +259,15 @@ def _dressed(send: Send, more: Lines = ()) -> Send:
             given = list(message.get("headers", ()))
             named = {name.lower() for name, _ in given}
             for name, value in (
+                *more,
                 (b"date", formatdate(usegmt=True).encode()),
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),
                 (b"referrer-policy", b"no-referrer"),
-                *more,
             ):
                 if name not in named:
                     given.append((name, value))
+                    named.add(name)
             message = {**message, "headers": given}
         await send(message)
 

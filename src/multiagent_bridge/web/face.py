@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from multiagent_bridge.errors import Invalid
 from multiagent_bridge.web import addresses
 from multiagent_bridge.web import app as routes
-from multiagent_bridge.web.door import Authenticator, Door, Note
+from multiagent_bridge.web.door import Authenticator, Door, Note, Window
 from multiagent_bridge.web.listener import Listener
 from multiagent_bridge.web.rules import LOOPBACK, Rules, networks
 from multiagent_bridge.web.tls import Certificates
@@ -50,8 +50,11 @@ class HttpFace:
         note: Note,
         look: Callable[[], Awaitable[object]],
         more: Sequence[BaseRoute] = (),
+        window: Window | None = None,
     ) -> None:
-        """`mcp` serves `/mcp`; `note` writes down who was refused; `look` reads from the store; `more` are other routes."""
+        """`mcp` serves `/mcp`; `note` writes down who was refused; `look` reads from the store; `more` are other routes;
+        `window` is the dashboard.
+        """
         proxies, certificates = networks(place.proxies), _certificates(place)
         sockets = addresses.listening(place.listen)
         try:
@@ -73,8 +76,11 @@ class HttpFace:
             raise
         host, port = sockets[0].getsockname()[:2]
         self.url = place.public_url.rstrip("/") or addresses.shown(host, port, certificates is not None)
+        self._window = window
+        if window is not None:
+            more = [*more, *window.routes(self.rules)]
         self.app: Starlette = routes.build(mcp, self.rules, authenticator, look, more)
-        self.door = Door(self.app, self.rules, authenticator, note)
+        self.door = Door(self.app, self.rules, authenticator, note, window)
         self._certificates = certificates
         self.listener = Listener(self.door, sockets, place.connections, certificates.context if certificates else None)
 
@@ -88,6 +94,8 @@ class HttpFace:
         async def close() -> None:
             self.door.leaving = True
             self.listener.hold()
+            if self._window is not None:
+                await self._window.leave()
             await leave()
             await self.listener.close()
 

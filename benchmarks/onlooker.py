@@ -1,0 +1,79 @@
+"""Open dashboards, for benchmarks/dashboard.py: each holds its stream of events and fetches the parts that moved.
+
+Run as `python -m benchmarks.onlooker URL PAGES`, with the cookie on the first line of stdin; says `open` when every stream is,
+and at the end of stdin how many parts were fetched and how many fetches failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+
+import httpx2
+
+PARTS = {
+    "mab-journal": ("/live/timeline",),
+    "mab-messages": ("/live/conversations",),
+    "mab-conversations": ("/live/conversations",),
+    "mab-status": ("/live/conversations",),
+    "mab-approvals": ("/live/approvals",),
+}
+"""What the page *Live* fetches when a topic moved."""
+
+
+class Onlookers:
+    def __init__(self, url: str, cookie: str) -> None:
+        headers = {
+            "cookie": cookie,
+            "sec-fetch-site": "same-origin",
+            "sec-fetch-mode": "cors",
+            "sec-fetch-dest": "empty",
+        }
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        self.browser = httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60, limits=limits)
+        self.fetched = self.errors = self.open = 0
+
+    async def look(self) -> None:
+        """One open page, until it is cancelled."""
+        async with self.browser.stream("GET", "/events", timeout=None) as answer:
+            assert answer.status_code == 200, answer.status_code
+            self.open += 1
+            moved: set[str] = set()
+            async for line in answer.aiter_lines():
+                if line.startswith("event: "):
+                    moved.update(PARTS.get(line[7:], ()))
+                elif not line and moved:
+                    for part in sorted(moved):
+                        found = await self.browser.get(part)
+                        self.fetched += 1
+                        self.errors += found.status_code != 200
+                    moved.clear()
+
+
+async def main(url: str, pages: int) -> None:
+    loop = asyncio.get_running_loop()
+    cookie = await loop.run_in_executor(None, sys.stdin.readline)
+    onlookers = Onlookers(url, cookie.strip())
+    looking = [asyncio.create_task(onlookers.look()) for _ in range(pages)]
+    while onlookers.open < pages:
+        await asyncio.sleep(0.05)
+        for one in looking:
+            if one.done():
+                one.result()
+    sys.stdout.write("open\n")
+    sys.stdout.flush()
+    await loop.run_in_executor(None, sys.stdin.read)
+    for one in looking:
+        if one.done() and not one.cancelled():
+            onlookers.errors += 1
+        one.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*looking, return_exceptions=True)
+    await onlookers.browser.aclose()
+    sys.stdout.write(json.dumps([onlookers.fetched, onlookers.errors]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
