@@ -2,7 +2,10 @@
 # The stages of .ci/run, each a function that runs alone under `set -eu`. Status 77 means: not here, and the reason printed.
 
 # command:package pairs of what the machine must have; everything else comes from PyPI and npm by lock file
-PACKAGES=(git:git python3:python3 setpriv:util-linux timeout:coreutils bwrap:bubblewrap prlimit:util-linux)
+PACKAGES=(
+  git:git python3:python3 setpriv:util-linux timeout:coreutils bwrap:bubblewrap prlimit:util-linux unshare:util-linux
+  nsenter:util-linux ip:iproute2 tc:iproute2 chromium:chromium chromium:fonts-dejavu-core
+)
 export PACKAGE_LIST="${PACKAGES[*]}"
 
 STRANGERS_PATH=/usr/local/bin:/usr/bin:/bin
@@ -76,6 +79,10 @@ stage_clients() { # real agent programs against scripted model servers, and the 
   ./dev test --all -q --durations=10 -m clients
 }
 
+stage_browser() { # the dashboard in the system's Chromium: pages, live updates, axe, pictures
+  ./dev test --all -q --durations=10 -m browser
+}
+
 stage_documents() { ./dev test --all -q tests/docs/test_readme.py; }
 
 stage_redaction() { # the open half of the labelled texts, where it lies beside the repository
@@ -146,4 +153,4 @@ stage_fresh() { # the README's first screen: git and Python alone, nobody's acco
 }
 
 export -f unprivileged public_python working_copy stage_tools stage_check stage_test stage_slow stage_servers stage_validate \
-  stage_clients stage_documents stage_redaction stage_commands stage_bench stage_wheel stage_fresh
+  stage_clients stage_browser stage_documents stage_redaction stage_commands stage_bench stage_wheel stage_fresh

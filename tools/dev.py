@@ -57,6 +57,7 @@ usage: ./dev COMMAND [ARGUMENTS]
   test --all        every tier that this machine can run: machines, slow, agent programs
   check             ruff, formatting, mypy --strict, the floor plan, the documents
   bench [ARGS]      the figures of benchmarks/ as a table; --quick for a short run
+  pictures          draws the pictures of the documents from the program; --check says which no longer match
   lock [GROUP...]   the locked requirements with their hashes, for pip --require-hashes
   python [ARGS]     the project's own interpreter
   mab [ARGS]        the program from this checkout
@@ -312,6 +313,13 @@ def mab(arguments: list[str]) -> NoReturn:
     become(PYTHON, VENV / "bin" / "mab", *arguments)
 
 
+def pictures(arguments: list[str]) -> NoReturn:
+    """tools/pictures.py: it needs a Chromium."""
+    prepare("test")
+    os.chdir(ROOT)
+    become(PYTHON, ROOT / "tools" / "pictures.py", *arguments)
+
+
 def python(arguments: list[str]) -> NoReturn:
     """The interpreter with everything the tests need."""
     prepare("test")
@@ -372,7 +380,16 @@ def locked(arguments: list[str]) -> None:
     print("\n".join(locked_requirements(lock, tuple(arguments))))
 
 
-COMMANDS = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": locked, "python": python, "mab": mab}
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "check": check,
+    "bench": bench,
+    "pictures": pictures,
+    "lock": locked,
+    "python": python,
+    "mab": mab,
+}
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 SPECIFICATION = REPOSITORY / "docs" / "security" / "audit-format.md"
 VECTORS = REPOSITORY / "docs" / "security" / "audit-vectors"
 INDEPENDENT = REPOSITORY / "tools" / "verify_journal.py"
+SIGNERS = REPOSITORY / "tools" / "verify_signers.py"
 CASES: list[dict[str, Any]] = json.loads((VECTORS / "index.json").read_text())
 KEY = (VECTORS / "bridge.vkey").read_text().strip()
 NAMES = [case["journal"].removesuffix(".jsonl") for case in CASES]
@@ -64,9 +65,9 @@ def ours(case: dict[str, Any]) -> str:
     return "ok"
 
 
-def independent(*arguments: str | Path) -> tuple[int, str]:
+def independent(*arguments: str | Path, program: Path = INDEPENDENT) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-I", INDEPENDENT, *arguments], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-I", program, *arguments], capture_output=True, text=True, timeout=30, check=False
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -129,8 +130,9 @@ def test_every_vector_has_its_line_in_the_readme() -> None:
         assert row.endswith(f"| {expected(case)} |")
 
 
-def test_the_independent_verifier_is_short_and_imports_nothing_of_ours() -> None:
-    source = INDEPENDENT.read_text()
+@pytest.mark.parametrize("program", [INDEPENDENT, SIGNERS], ids=lambda program: program.stem)
+def test_the_independent_verifier_is_short_and_imports_nothing_of_ours(program: Path) -> None:
+    source = program.read_text()
     assert len(source.splitlines()) < 60
     imported = set()
     for node in ast.walk(ast.parse(source)):
@@ -144,16 +146,25 @@ def test_the_independent_verifier_is_short_and_imports_nothing_of_ours() -> None
     assert "importlib" not in source
 
 
-def test_the_independent_verifier_says_how_it_is_used() -> None:
-    status, said = independent()
+@pytest.mark.parametrize("program", [INDEPENDENT, SIGNERS], ids=lambda program: program.stem)
+def test_the_independent_verifier_says_how_it_is_used(program: Path) -> None:
+    status, said = independent(program=program)
     assert status == 1
-    assert "JOURNAL" in said
+    assert f"{program.name} JOURNAL" in said
 
 
-def test_the_independent_verifier_refuses_a_file_that_is_not_there() -> None:
-    status, said = independent(VECTORS / "nowhere.jsonl")
+@pytest.mark.parametrize("program", [INDEPENDENT, SIGNERS], ids=lambda program: program.stem)
+def test_the_independent_verifier_refuses_a_file_that_is_not_there(program: Path) -> None:
+    key = [VECTORS / "bridge.vkey"] if program == SIGNERS else []
+    status, said = independent(VECTORS / "nowhere.jsonl", *key, program=program)
     assert status == 1
     assert "FileNotFoundError" in said
+
+
+def test_the_signer_of_a_journal_that_was_never_handed_over_may_sign_every_size() -> None:
+    note = VECTORS / "checkpoint-13.txt"
+    said = independent(VECTORS / "good-thirteen.jsonl", VECTORS / "bridge.vkey", "--checkpoints", note, program=SIGNERS)
+    assert said == (0, f"0 - {KEY} {note}\n")
 
 
 def test_the_independent_verifier_finds_every_forged_byte_of_a_journal(tmp_path: Path) -> None:

@@ -72,4 +72,5 @@ def _right(key: str, text: object, said: bytes, check: Check) -> bool:
         public_key = parse_verifier_key(key)[1]
     except (binascii.Error, ValueError, Invalid):
         return False
-    return len(raw) == 64 and check(public_key, raw, said)
+    # one signature has one text
+    return base64.b64encode(raw).decode() == text and len(raw) == 64 and check(public_key, raw, said)

@@ -1,0 +1,33 @@
+"""One Chromium and one hub full of content for the tests of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.content import Content, filled
+from tests.browser.visits import started
+from tests.machines.places import UNLIMITED, Place, made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def content(chromium: Browser) -> Iterator[Content]:
+    """For tests that take nothing away from it."""
+    with filled(chromium) as full:
+        yield full
+
+
+@pytest.fixture
+def own() -> Iterator[Place]:
+    """A hub for one test."""
+    with made(**UNLIMITED) as place:
+        place.serve("--http", "127.0.0.1:0")
+        yield place

@@ -1,0 +1,66 @@
+"""Visits to the dashboard: the system's Chromium, who signs in, and what their console says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.machines.places import Place
+
+MILLISECONDS = 30_000
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """The system's Chromium. Fails when there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield browser
+        browser.close()
+
+
+def opened(chromium: Browser, said: list[str], **context: Any) -> Page:
+    """A page of a browser of its own; what its console says goes to `said`."""
+    page = chromium.new_context(**({"reduced_motion": "reduce"} | context)).new_page()
+    page.set_default_timeout(MILLISECONDS)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return page
+
+
+def signed_in(chromium: Browser, place: Place, said: list[str], **context: Any) -> Page:
+    """A page of somebody who followed a new link."""
+    page = opened(chromium, said, **context)
+    page.goto(link(place)["url"])
+    page.get_by_role("button", name="Sign in").click()
+    live(page)
+    return page
+
+
+def link(place: Place) -> dict[str, str]:
+    """What `mab dashboard` says: `url`, and the `code` in it."""
+    made: dict[str, str] = json.loads(place.mab("dashboard", "--json").stdout)
+    return made
+
+
+def hub_of(page: Page) -> str:
+    """Scheme, host and port of the hub that is looked at."""
+    return "/".join(page.url.split("/", 3)[:3])
+
+
+def at(page: Page, path: str) -> None:
+    """Another page of the same hub, once its stream has begun."""
+    page.goto(hub_of(page) + path)
+    live(page)
+
+
+def live(page: Page) -> None:
+    expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
