@@ -53,7 +53,7 @@ HELP = """\
 usage: ./dev COMMAND [ARGUMENTS]
 
   demo              two agents, one message, one refused token, the journal verified; in a temporary folder
-  test [ARGS]       the fast tests, some four minutes on two cores; ARGS go to pytest
+  test [ARGS]       the fast tests, some five minutes on two cores; ARGS go to pytest
   test --all        every tier that this machine can run: machines, slow, agent programs
   check             ruff, formatting, mypy --strict, the floor plan, the documents
   bench [ARGS]      the figures of benchmarks/ as a table; --quick for a short run

@@ -123,7 +123,7 @@ def test_an_agent_on_this_machine_may_use_the_tools_and_nothing_else() -> None:
     assert open_to == {
         "conversation.create", "conversation.join", "conversation.list", "session.look", "message.send",
         "message.check", "message.notify", "status.update", "status.heartbeat", "status.check", "wakeup.look",
-        "task.assign", "task.update", "task.list", "yolo.ask", "command.execute",
+        "task.assign", "task.update", "task.list", "yolo.ask", "command.execute", "browser.sign_out",
     }  # fmt: skip
 
 
