@@ -27,6 +27,11 @@ COLUMNS = 100
 PNG_START = b"\x89PNG\r\n\x1a\n"
 SOURCE = b"source\0"
 
+TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(COLUMNS), "LANG": "C.UTF-8"}
+"""The terminal that is drawn, whichever this runs at."""
+
+NOT_OURS = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM")
+
 SHOTS = {
     "dashboard": ("/", "light", 1180, 900),
     "dashboard-dark": ("/", "dark", 1180, 900),
@@ -67,8 +72,7 @@ def _at_a_terminal(command: list[str]) -> str:
     """What a program says to a terminal of its own. Raises SystemExit when it fails."""
     child, terminal = pty.fork()
     if child == 0:
-        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
-        os.execve(command[0], command, {name: value for name, value in env.items() if name != "NO_COLOR"})  # noqa: S606
+        os.execve(command[0], command, dict(os.environ))  # noqa: S606
     said = b""
     while True:
         try:
@@ -183,6 +187,9 @@ def differing(folder: Path, svgs: Mapping[str, str], prints: Mapping[str, str]) 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
+    os.environ.update(TERMINAL)
+    for name in NOT_OURS:
+        os.environ.pop(name, None)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="draw nothing, fail when a picture no longer matches")
     sys.exit(asyncio.run(main(parser.parse_args().check)))
