@@ -25,6 +25,14 @@ def content(chromium: Browser) -> Iterator[Content]:
         yield full
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """A hub for those tests of a file that do it no harm."""
+    with made(**UNLIMITED) as here:
+        here.serve("--http", "127.0.0.1:0")
+        yield here
+
+
 @pytest.fixture
 def own() -> Iterator[Place]:
     """A hub for one test."""

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.attacks.sites import Site, opened
+from tests.browser.visits import MILLISECONDS, signed_in
 from tests.faces.desk import CODE
 from tests.machines.places import UNLIMITED, made
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-
-MILLISECONDS = 20_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +37,6 @@ def site(shared: Site) -> Iterator[Site]:
     shared.tidies()
 
 
-def signed_in(chromium: Browser, site: Site, said: list[str], **context: object) -> Page:
-    """A page of somebody who followed a new link; what its console says goes to `said`."""
-    page = chromium.new_context(reduced_motion="reduce", **context).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(MILLISECONDS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(json.loads(site.place.mab("dashboard", "--json").stdout)["url"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
-    return page
-
-
 def code(site: Site, *words: str) -> str:
     """What the terminal shows."""
     done = site.person("yolo", "code", *words)
@@ -72,7 +48,7 @@ def test_a_command_asked_for_elsewhere_is_approved_on_the_page_and_its_output_re
     chromium: Browser, site: Site
 ) -> None:
     said: list[str] = []
-    page = signed_in(chromium, site, said)
+    page = signed_in(chromium, site.place, said)
     page.get_by_role("link", name="Approvals").click()
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
     number = site.asks("python3 --version")
@@ -103,7 +79,7 @@ def test_what_was_chosen_stays_chosen_while_others_come_and_is_approved_with_one
     chromium: Browser, site: Site
 ) -> None:
     said: list[str] = []
-    page = signed_in(chromium, site, said)
+    page = signed_in(chromium, site.place, said)
     one, two = site.asks(), site.asks()
     page.goto(page.url.rstrip("/") + "/approvals")
     page.get_by_label(f"choose {one}").check()
@@ -129,7 +105,7 @@ def test_of_two_browsers_one_decides_and_the_other_is_told_at_once_with_what_was
 ) -> None:
     said: list[str] = []
     number = site.asks()
-    one, two = signed_in(chromium, site, said), signed_in(chromium, site, said)
+    one, two = signed_in(chromium, site.place, said), signed_in(chromium, site.place, said)
     for page in (one, two):
         page.goto(page.url.rstrip("/") + f"/approvals/{number}")
         expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
@@ -171,7 +147,7 @@ def test_without_javascript_the_code_form_works(chromium: Browser, site: Site) -
 def test_a_phone_shows_it_whole_and_keys_are_enough(chromium: Browser, site: Site) -> None:
     said: list[str] = []
     number = site.asks(f"python3 count.py {'x' * 300} '<script>document.title=1</script>'")
-    page = signed_in(chromium, site, said, viewport={"width": 320, "height": 640})
+    page = signed_in(chromium, site.place, said, viewport={"width": 320, "height": 640})
     page.goto(page.url.rstrip("/") + "/approvals")
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.id") == number

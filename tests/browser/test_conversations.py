@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.machines.places import UNLIMITED, Place, made
+from tests.browser.visits import MILLISECONDS, at, live, signed_in
+from tests.machines.places import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-MILLISECONDS = 30_000
 WIDE = "document.documentElement.scrollWidth"
 PLANTED = "\"'></textarea><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "apt-get install chromium"
-    expect.set_options()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with made(**UNLIMITED) as here:
-        here.serve("--http", "127.0.0.1:0")
-        yield here
-
-
-def signed_in(chromium: Browser, place: Place, said: list[str], script: bool = True, **context: object) -> Page:
-    """A page of somebody who followed a new link; what its console says goes to `said`."""
-    page = chromium.new_context(reduced_motion="reduce", java_script_enabled=script, **context).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(MILLISECONDS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    link = json.loads(place.mab("dashboard", "--json").stdout)["url"]
-    page.goto(link)
-    if not script:
-        page.get_by_label("One-time code").fill(link.partition("#")[2])
-    page.get_by_role("button", name="Sign in").click()
-    if script:
-        live(page)
-    return page
-
-
-def at(page: Page, path: str) -> None:
-    """Another page of the same hub."""
-    page.goto("/".join(page.url.split("/", 3)[:3]) + path)
-
-
-def live(page: Page) -> None:
-    expect(page.locator("#connection")).to_have_text("live")
 
 
 def test_a_message_sent_elsewhere_appears_and_what_is_open_and_typed_stays(chromium: Browser, place: Place) -> None:
@@ -192,7 +145,7 @@ def test_without_javascript_a_person_reads_searches_and_writes(chromium: Browser
     alice, bob, mine = place.pair()
     alice.good("send_to_partner", message="hello")
     page = signed_in(chromium, place, [], script=False)
-    at(page, f"/conversations/{mine}")
+    at(page, f"/conversations/{mine}", script=False)
     page.get_by_label("Message, as the operator").fill("written without scripts")
     page.get_by_role("button", name="Send as operator").click()
     expect(page.locator("#message-2")).to_contain_text("written without scripts")
@@ -201,7 +154,7 @@ def test_without_javascript_a_person_reads_searches_and_writes(chromium: Browser
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#message-1")).to_be_visible()
     expect(page.locator("#message-2")).to_have_count(0)
-    at(page, "/conversations?q=backend")
+    at(page, "/conversations?q=backend", script=False)
     page.get_by_role("link", name=mine).click()
     expect(page.get_by_role("heading", name=f"Conversation {mine}")).to_be_visible()
     page.context.close()

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_journal import at, chromium, live, place, signed_in
+from tests.browser.visits import at, live, signed_in
 from tests.machines.places import Place
-
-__all__ = ["chromium", "place"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -39,7 +37,7 @@ def test_the_page_stands_in_light_and_dark_on_a_narrow_phone_without_a_word_on_t
 def test_a_backup_that_is_made_elsewhere_moves_the_page(chromium: Browser, place: Place, tmp_path: Path) -> None:
     said: list[str] = []
     page = signed_in(chromium, place, said)
-    at(page, place, "/health")
+    at(page, "/health")
     live(page)
     before = page.locator("#finding-journal").text_content()
     place.mab("backup", f"{tmp_path}/bridge.age")

@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.machines.places import UNLIMITED, Place, made
+from tests.browser.visits import at, live, signed_in
+from tests.machines.places import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-
-MILLISECONDS = 20_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with made(**UNLIMITED) as here:
-        here.serve("--http", "127.0.0.1:0")
-        yield here
-
-
-def signed_in(chromium: Browser, place: Place, said: list[str], script: bool = True, **context: object) -> Page:
-    """A page of somebody who followed a new link; what its console says goes to `said`."""
-    page = chromium.new_context(reduced_motion="reduce", java_script_enabled=script, **context).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(MILLISECONDS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    made_link = json.loads(place.mab("dashboard", "--json").stdout)
-    page.goto(made_link["url"])
-    if not script:
-        page.get_by_label("One-time code").fill(made_link["url"].partition("#")[2])
-    page.get_by_role("button", name="Sign in").click()
-    if script:
-        expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
-    return page
-
-
-def at(page: Page, place: Place, path: str) -> None:
-    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
-
-
-def live(page: Page) -> None:
-    expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
 
 
 def newest(page: Page) -> int:
@@ -69,7 +24,7 @@ def test_new_entries_appear_on_top_an_open_one_stays_open_and_a_pause_holds_them
     said: list[str] = []
     alice, _, _ = place.pair()
     page = signed_in(chromium, place, said)
-    at(page, place, "/journal")
+    at(page, "/journal")
     live(page)
     first = newest(page)
     opened = page.locator(f"#whole-{first}")
@@ -121,7 +76,7 @@ def test_filters_go_into_the_address_by_keyboard_alone(chromium: Browser, place:
 def test_a_verification_shows_what_it_came_to_by_itself(chromium: Browser, place: Place) -> None:
     said: list[str] = []
     page = signed_in(chromium, place, said)
-    at(page, place, "/journal")
+    at(page, "/journal")
     page.get_by_role("button", name="Verify").click()
     page.wait_for_url("**/journal/verification")
     expect(page.locator("#verification .badge.good")).to_have_text("verified")
@@ -135,14 +90,14 @@ def test_a_checkpoint_and_an_export_are_files_that_verify_elsewhere(
 ) -> None:
     said: list[str] = []
     page = signed_in(chromium, place, said)
-    at(page, place, "/journal/checkpoint")
+    at(page, "/journal/checkpoint")
     page.get_by_role("button", name="Make a checkpoint").click()
     expect(page.locator("#note")).to_be_visible()
     with page.expect_download() as saving:
         page.get_by_role("link", name="Save the note").click()
     saving.value.save_as(tmp_path / "note")
     place.mab("audit", "--against", str(tmp_path / "note"))
-    at(page, place, "/journal")
+    at(page, "/journal")
     with page.expect_download() as saving:
         page.get_by_role("button", name="Export").click()
     saving.value.save_as(tmp_path / "journal.jsonl")
@@ -155,7 +110,7 @@ def test_a_checkpoint_and_an_export_are_files_that_verify_elsewhere(
 
 def test_everything_works_without_javascript_on_a_narrow_phone(chromium: Browser, place: Place) -> None:
     page = signed_in(chromium, place, [], script=False, viewport={"width": 320, "height": 640})
-    at(page, place, "/journal?action=browser.link")
+    at(page, "/journal?action=browser.link", script=False)
     expect(page.locator("#entries li.row").first).to_be_visible()
     page.locator("#entries details summary").first.click()
     expect(page.locator("#entries details pre").first).to_be_visible()
@@ -171,7 +126,7 @@ def test_everything_works_without_javascript_on_a_narrow_phone(chromium: Browser
     context.close()
     scripted = signed_in(chromium, place, [], viewport={"width": 320, "height": 640})
     for path in ("/journal", "/journal/entries/1", "/journal/verification", "/journal/checkpoint"):
-        at(scripted, place, path)
+        at(scripted, path)
         if scripted.locator("#entries details summary").count():
             scripted.locator("#entries details summary").first.click()
         assert scripted.evaluate(wide) <= 320, path

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.machines.places import UNLIMITED, Place, made
+from tests.browser.visits import MILLISECONDS, signed_in
+from tests.machines.places import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-MILLISECONDS = 30_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """A hub for those tests that do it no harm."""
-    with made(**UNLIMITED) as here:
-        here.serve("--http", "127.0.0.1:0")
-        yield here
-
-
-@pytest.fixture
-def own() -> Iterator[Place]:
-    """A hub for one test."""
-    with made(**UNLIMITED) as here:
-        here.serve("--http", "127.0.0.1:0")
-        yield here
-
-
-def signed_in(chromium: Browser, place: Place, said: list[str], **context: object) -> Page:
-    """A page of somebody who followed a new link; what its console says goes to `said`."""
-    page = chromium.new_context(reduced_motion="reduce", **context).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(MILLISECONDS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(json.loads(place.mab("dashboard", "--json").stdout)["url"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#connection")).to_have_text("live", timeout=MILLISECONDS)
-    return page
 
 
 def test_a_link_signs_in_once_and_a_message_of_another_process_appears_by_itself(chromium: Browser, own: Place) -> None:

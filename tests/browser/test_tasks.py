@@ -7,12 +7,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_conversations import WIDE, at, chromium, live, place, signed_in
+from tests.browser.test_conversations import WIDE
+from tests.browser.visits import at, live, signed_in
 from tests.machines.places import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-
-__all__ = ["chromium", "place"]
 
 
 def test_a_task_moves_from_column_to_column_as_agents_work_on_it(chromium: Browser, place: Place) -> None:
@@ -86,7 +85,7 @@ def test_filters_work_without_javascript_and_stand_in_the_address(chromium: Brow
     alice.good("assign_task", title="urgent thing", priority="P0", to="b")
     alice.good("assign_task", title="later thing", priority="P3")
     page = signed_in(chromium, place, [], script=False)
-    at(page, "/tasks")
+    at(page, "/tasks", script=False)
     page.get_by_label("Conversation").fill(mine)
     page.get_by_label("Assignee").fill("b")
     page.get_by_label("Priority").select_option("P0")

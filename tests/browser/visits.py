@@ -36,12 +36,15 @@ def opened(chromium: Browser, said: list[str], **context: Any) -> Page:
     return page
 
 
-def signed_in(chromium: Browser, place: Place, said: list[str], **context: Any) -> Page:
-    """A page of somebody who followed a new link."""
-    page = opened(chromium, said, **context)
-    page.goto(link(place)["url"])
+def signed_in(chromium: Browser, place: Place, said: list[str], script: bool = True, **context: Any) -> Page:
+    """A page of somebody who followed a new link, or without `script` typed its code."""
+    page, made = opened(chromium, said, java_script_enabled=script, **context), link(place)
+    page.goto(made["url"])
+    if not script:
+        page.get_by_label("One-time code").fill(made["code"])
     page.get_by_role("button", name="Sign in").click()
-    live(page)
+    if script:
+        live(page)
     return page
 
 
@@ -56,10 +59,11 @@ def hub_of(page: Page) -> str:
     return "/".join(page.url.split("/", 3)[:3])
 
 
-def at(page: Page, path: str) -> None:
-    """Another page of the same hub, once its stream has begun."""
+def at(page: Page, path: str, script: bool = True) -> None:
+    """Another page of the same hub, with `script` once its stream has begun."""
     page.goto(hub_of(page) + path)
-    live(page)
+    if script:
+        live(page)
 
 
 def live(page: Page) -> None:
