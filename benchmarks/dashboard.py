@@ -28,6 +28,9 @@ from multiagent_bridge.model.journal import Draft, Head, Value
 from multiagent_bridge.model.journal import append as appended
 
 PAGES = 100
+PERSONS = 5
+"""Who has them open: a hub holds 64 pages of one sign-in."""
+
 AGENTS = 10
 SENDS_A_SECOND = 5.0
 """Of each agent: all of them together stay below what one core can do, so that waiting is measured and not a queue."""
@@ -162,7 +165,7 @@ def open_pages(quick: bool) -> list[Figure]:
         )
         assert looking.stdin is not None
         assert looking.stdout is not None
-        looking.stdin.write((asyncio.run(_cookie(window)) + "\n").encode())
+        looking.stdin.write((json.dumps(asyncio.run(_cookies(window))) + "\n").encode())
         looking.stdin.flush()
         assert looking.stdout.readline() == b"open\n"
         watched = asyncio.run(_sent(agents, seconds))
@@ -186,10 +189,14 @@ def open_pages(quick: bool) -> list[Figure]:
     return [Figure("dashboard", what, "at most 1.5 x without them", measured, ratio <= 1.5 and not errors, facts)]
 
 
-async def _cookie(window: Window) -> str:
-    browser = await window.browser()
-    await browser.aclose()
-    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
+async def _cookies(window: Window) -> list[str]:
+    """The Cookie line of each who looks."""
+    lines = []
+    for _ in range(PERSONS):
+        browser = await window.browser()
+        await browser.aclose()
+        lines.append("; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar))
+    return lines
 
 
 async def _sent(agents: Sequence[Wire], seconds: float) -> list[float]:

@@ -1,7 +1,7 @@
 """Open dashboards, for benchmarks/dashboard.py: each holds its stream of events and fetches the parts that moved.
 
-Run as `python -m benchmarks.onlooker URL PAGES`, with the cookie on the first line of stdin; says `open` when every stream is,
-and at the end of stdin how many parts were fetched and how many fetches failed.
+Run as `python -m benchmarks.onlooker URL PAGES`, with a JSON list of cookies on the first line of stdin, among whom the pages are
+dealt; says `open` when every stream is, and at the end of stdin how many parts were fetched and how many fetches failed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import httpx2
@@ -24,20 +25,21 @@ PARTS = {
 
 
 class Onlookers:
-    def __init__(self, url: str, cookie: str) -> None:
-        headers = {
-            "cookie": cookie,
-            "sec-fetch-site": "same-origin",
-            "sec-fetch-mode": "cors",
-            "sec-fetch-dest": "empty",
-        }
+    def __init__(self, url: str, cookies: Sequence[str]) -> None:
+        here = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        self.browser = httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60, limits=limits)
+        self.browsers = [
+            httpx2.AsyncClient(
+                base_url=url, headers={**here, "cookie": cookie}, trust_env=False, timeout=60, limits=limits
+            )
+            for cookie in cookies
+        ]
         self.fetched = self.errors = self.open = 0
 
-    async def look(self) -> None:
+    async def look(self, number: int) -> None:
         """One open page, until it is cancelled."""
-        async with self.browser.stream("GET", "/events", timeout=None) as answer:
+        browser = self.browsers[number % len(self.browsers)]
+        async with browser.stream("GET", "/events", timeout=None) as answer:
             assert answer.status_code == 200, answer.status_code
             self.open += 1
             moved: set[str] = set()
@@ -46,7 +48,7 @@ class Onlookers:
                     moved.update(PARTS.get(line[7:], ()))
                 elif not line and moved:
                     for part in sorted(moved):
-                        found = await self.browser.get(part)
+                        found = await browser.get(part)
                         self.fetched += 1
                         self.errors += found.status_code != 200
                     moved.clear()
@@ -54,9 +56,9 @@ class Onlookers:
 
 async def main(url: str, pages: int) -> None:
     loop = asyncio.get_running_loop()
-    cookie = await loop.run_in_executor(None, sys.stdin.readline)
-    onlookers = Onlookers(url, cookie.strip())
-    looking = [asyncio.create_task(onlookers.look()) for _ in range(pages)]
+    cookies = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    onlookers = Onlookers(url, cookies)
+    looking = [asyncio.create_task(onlookers.look(number)) for number in range(pages)]
     while onlookers.open < pages:
         await asyncio.sleep(0.05)
         for one in looking:
@@ -71,7 +73,8 @@ async def main(url: str, pages: int) -> None:
         one.cancel()
     with suppress(asyncio.CancelledError):
         await asyncio.gather(*looking, return_exceptions=True)
-    await onlookers.browser.aclose()
+    for browser in onlookers.browsers:
+        await browser.aclose()
     sys.stdout.write(json.dumps([onlookers.fetched, onlookers.errors]))
 
 
