@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from tests.machines.agents import Agent, Result
 from tests.machines.places import until
 
+PAUSE_SECONDS = 0.05
+
 
 @dataclass
 class Sender:
-    """An agent that sends numbered messages until it is told to stop, and repeats each until it was acknowledged."""
+    """An agent that sends numbered messages until it is told to stop, and repeats each until it was acknowledged.
+
+    It pauses after each: a quick machine would else fill its conversation (10,000 messages) during one long cut.
+    """
 
     agent: Agent
     name: str
@@ -45,6 +50,7 @@ class Sender:
             while not self.enough.is_set():
                 self._send(f"{self.name} {number}")
                 number += 1
+                self.enough.wait(PAUSE_SECONDS)
         except BaseException as error:
             self.failure = repr(error)
             raise
