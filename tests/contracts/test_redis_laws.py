@@ -26,13 +26,13 @@ from tests import postgres_server
 from tests.valkey_server import PASSWORD, Server, served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
-SOON = 20.0
+SOON = 60.0
 
 
 class Beside:
     """A store whose transactions may wait for others, as PostgreSQL's may; this meter looks into none."""
 
-    async def write(self, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+    async def write(self, work: Callable[[Tx], Awaitable[Any]], *, brief: bool = False) -> Any:
         return await work(cast(Tx, None))
 
 

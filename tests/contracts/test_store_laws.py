@@ -69,7 +69,7 @@ async def test_a_refused_act_costs_no_token(opened: Opened) -> None:
 class Forgetful(MemoryStore):
     """A store that commits what it should have rolled back."""
 
-    async def write(self, work):  # type: ignore[no-untyped-def]
+    async def write(self, work, *, brief=False):  # type: ignore[no-untyped-def]
         kept: list[BaseException] = []
 
         async def swallowing(tx: Tx) -> object:

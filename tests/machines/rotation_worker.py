@@ -87,7 +87,7 @@ def killed_at(n: int) -> None:
 
     write, rename, fsync = SqliteStore.write, Path.rename, os.fsync
 
-    async def written(self: SqliteStore, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+    async def written(self: SqliteStore, work: Callable[[Tx], Awaitable[Any]], *, brief: bool = False) -> Any:
         step()
 
         async def worked(tx: Tx) -> Any:
@@ -95,7 +95,7 @@ def killed_at(n: int) -> None:
             step()
             return result
 
-        result = await write(self, worked)
+        result = await write(self, worked, brief=brief)
         step()
         return result
 

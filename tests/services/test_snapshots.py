@@ -34,7 +34,7 @@ class Watched(MemoryStore):
         self.open = False
         self.refused = ""
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
         async def watched(tx: Tx) -> T:
             self.open = True
             try:
@@ -213,7 +213,7 @@ async def test_a_rollback_waits_for_the_run_that_is_going_on(yard: Yard) -> None
         await running.wait()
         await yard.snapshots.rollback(OWNER, made.id)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as group:
             group.start_soon(run)
             group.start_soon(roll)

@@ -142,7 +142,7 @@ class Locked(MemoryStore):
 
     locked = False
 
-    async def write(self, work: Any) -> Any:
+    async def write(self, work: Any, *, brief: bool = False) -> Any:
         if self.locked:
             raise Unavailable("somebody holds the lock", "try again")
         return await super().write(work)

@@ -80,7 +80,9 @@ class Store(Protocol):
     those of a driver become Unavailable (or Tampered for a damaged file) with the driver's error as cause.
     """
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T: ...
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
+        """`brief`: a bounded handful of statements, such as one session's request. A store may run it at once in the event loop."""
+        ...
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """A consistent snapshot; writing in it raises."""

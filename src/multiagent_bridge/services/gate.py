@@ -119,7 +119,7 @@ class Gate:
                 await tx.sessions.heartbeat(conversation.id, session.id, now)
             return await verb(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
-        return await self._through(caller, given, action, admitted)
+        return await self._through(caller, given, action, admitted, brief=True)
 
     async def knock(
         self,
@@ -218,6 +218,7 @@ class Gate:
         given: Credentials,
         action: str,
         admitted: Callable[[Tx, Ticket], Awaitable[T]],
+        brief: bool = False,
     ) -> T:
         ticket = Ticket(caller, action, self._clock.monotonic())
         try:
@@ -227,7 +228,7 @@ class Gate:
             ticket.refusable = self._denied(caller)
             raise await self._refused(ticket, given, forbidden) from forbidden
         try:
-            return await self._store.write(lambda tx: admitted(within(tx, caller), ticket))
+            return await self._store.write(lambda tx: admitted(within(tx, caller), ticket), brief=brief)
         except Unavailable:
             raise
         except BridgeError as refusal:
@@ -265,7 +266,7 @@ class Gate:
             await self._journal.refusal(tx, ticket, now, access.conversation_shown(given), outcome)
             return outcome
 
-        return await self._store.write(written)
+        return await self._store.write(written, brief=True)
 
     async def _authenticated(
         self, tx: Tx, given: Credentials, ticket: Ticket, now: int, looking_back: bool = False

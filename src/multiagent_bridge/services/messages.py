@@ -200,7 +200,7 @@ class Messages:
             me = await self._gate.standing(tx, caller, here, self._clock.now(), "message.check")
             return await self._looked(me, asked, claim)
 
-        return await self._store.write(look)
+        return await self._store.write(look, brief=True)
 
     async def _looked(self, me: Standing, asked: Asked, claim: str) -> Mail:
         """The letters one look finds, marked in the transaction that reads them."""
@@ -254,7 +254,7 @@ class Messages:
 
     async def confirm(self, claim: str) -> None:
         """The answer that carried what `claim` stands for was written: it is read. Raises Unavailable."""
-        await self._store.write(lambda tx: tx.messages.confirm(claim, self._clock.now()))
+        await self._store.write(lambda tx: tx.messages.confirm(claim, self._clock.now()), brief=True)
 
     async def release(self, caller: Caller, claim: str) -> None:
         """The answer was not written: what `claim` stands for is unread again, and its readers hear of it."""

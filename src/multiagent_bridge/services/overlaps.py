@@ -60,8 +60,8 @@ class FollowingStore:
         self._clock = clock
         self._heard: int | None = None
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        return await self._store.write(self._following(work))
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
+        return await self._store.write(self._following(work), brief=brief)
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         return await self._store.read(self._following(work))

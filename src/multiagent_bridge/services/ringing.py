@@ -22,10 +22,10 @@ class RingingStore:
         self.pending = 0
         """Transactions that were handed to the store and have not ended: those under way, and those that wait for a turn."""
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
         self.pending += 1
         try:
-            result = await self._store.write(work)
+            result = await self._store.write(work, brief=brief)
         finally:
             self.pending -= 1
         self._bell.ring(JOURNAL)

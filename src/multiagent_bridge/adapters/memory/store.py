@@ -74,7 +74,7 @@ class MemoryStore:
         self._tables = Tables()
         self._closed = False
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
         self._open()
         tables = self._tables.copy()
         try:

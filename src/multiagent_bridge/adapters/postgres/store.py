@@ -32,7 +32,7 @@ class PostgresStore:
         """Connect, and bring the schema up to date. Once per instance. Raises Unavailable, Tampered, Invalid."""
         await self._writer.open()
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
         return cast(T, await self._writer.transact(work))
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:

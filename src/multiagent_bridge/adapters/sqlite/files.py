@@ -129,17 +129,21 @@ class FileLock:
         self._descriptor = -1
         self._opened: Identity | None = None
 
-    def acquire(self) -> None:
-        """Block until it is ours. Raises Unavailable when the lock file cannot be used."""
+    def acquire(self, wait: bool = True) -> bool:
+        """Block until it is ours; without `wait`, return False when it is another's. Raises Unavailable when the lock file cannot
+        be used.
+        """
         try:
             while True:
                 if self._descriptor < 0:
                     self._open()
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._files.identity(self._files.lock) == self._opened:
-                    return
+                    return True
                 # it was deleted while we waited: others lock the new one
                 self.close()
+        except BlockingIOError:
+            return False
         except OSError as error:
             raise _failed("the lock file of the database cannot be used", error) from error
 

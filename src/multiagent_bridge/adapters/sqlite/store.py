@@ -25,7 +25,8 @@ BUSY = 12.0
 class SqliteStore:
     """`ports.Store` over the file at `path`; `async with SqliteStore(path) as store`.
 
-    One writing and one reading connection, a thread each. A caller cancelled while it waits does not stop its
+    One writing and one reading connection, a thread each; what is brief runs in the event loop while nothing else is under way
+    and commits are quick. A caller cancelled while it waits does not stop its
     transaction: that runs to its end, and its result is dropped. Open it after any fork. `max_pages` bounds the file, for
     tests of a full disk.
     """
@@ -60,8 +61,8 @@ class SqliteStore:
             await self.close()
             raise
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        return cast(T, await self._writer.transact(work))
+    async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
+        return cast(T, await self._writer.transact(work, brief))
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         try:

@@ -100,19 +100,50 @@ class WriteLane(Lane):
     def _batch(self, jobs: list[Job]) -> None:
         self._lock.acquire()
         try:
-            self._commit(jobs)
+            self._commit(jobs, *self._current(), more=True)
         except apsw.Error as error:
-            for job in jobs:
-                job.error = job.error or failed(error)
-            self._suspect = self._suspect or not isinstance(error, _KEEPS_CONNECTION)
+            self._spoilt(jobs, error)
         finally:
-            if self._suspect:
-                self._drop()
-            self._lock.release()
+            self._leave_lock()
+
+    def _batch_at_once(self, jobs: list[Job]) -> bool:
+        if not self._lock.acquire(wait=False):
+            return False
+        try:
+            connection, cursor = self._connection, self._cursor
+            if connection is None or cursor is None or not self._same_files():
+                return False
+            connection.set_busy_timeout(0)
+            try:
+                # what waits is the thread's: nobody here would answer it
+                self._commit(jobs, connection, cursor, more=False)
+            except apsw.BusyError:
+                # a program without the file lock writes: the thread waits for it
+                return False
+            except apsw.Error as error:
+                self._spoilt(jobs, error)
+            finally:
+                connection.set_busy_timeout(self._busy_ms)
+            return True
+        finally:
+            self._leave_lock()
+
+    def _spoilt(self, jobs: list[Job], error: apsw.Error) -> None:
+        for job in jobs:
+            job.error = job.error or failed(error)
+        self._suspect = self._suspect or not isinstance(error, _KEEPS_CONNECTION)
+
+    def _leave_lock(self) -> None:
+        if self._suspect:
+            self._drop()
+        self._lock.release()
+
+    def _rests(self) -> bool:
+        return self._log_pages >= self._fold_at
 
     def _rest(self) -> None:
         """Fold a long log into the database: SQLite by itself would do it within some caller's COMMIT."""
-        if self._log_pages < self._fold_at or self._connection is None:
+        if not self._rests() or self._connection is None:
             return
         # a reader elsewhere may hold the log open: try again when it has grown by as much again
         self._fold_at = self._log_pages + FOLD_PAGES
@@ -133,17 +164,17 @@ class WriteLane(Lane):
         self._log_pages = pages
         return apsw.SQLITE_OK
 
-    def _commit(self, jobs: list[Job]) -> None:
-        connection, cursor = self._current()
+    def _commit(self, jobs: list[Job], connection: apsw.Connection, cursor: apsw.Cursor, *, more: bool) -> None:
+        """Run and commit `jobs`, and with `more` those that come meanwhile."""
         try:
             try:
-                self._run(jobs, connection, cursor, apart=self._wary > 0)
+                self._run(jobs, connection, cursor, apart=self._wary > 0, more=more)
                 self._wary = max(0, self._wary - 1)
             except _Undone:
                 # one that failed took those before it along: all again, each so that it can be undone by itself
                 self._wary = WARY
                 self._rolled_back(cursor)
-                self._run(jobs, connection, cursor, apart=True)
+                self._run(jobs, connection, cursor, apart=True, more=more)
             if connection.in_transaction:
                 self._chain.store(cursor)
                 cursor.execute("COMMIT")
@@ -154,7 +185,9 @@ class WriteLane(Lane):
         finally:
             self._chain.forget()
 
-    def _run(self, jobs: list[Job], connection: apsw.Connection, cursor: apsw.Cursor, *, apart: bool) -> None:
+    def _run(
+        self, jobs: list[Job], connection: apsw.Connection, cursor: apsw.Cursor, *, apart: bool, more: bool
+    ) -> None:
         """Run the transactions of a batch up to its COMMIT. `apart`: each in a savepoint.
 
         Raises _Undone when a transaction without one failed after it had written, and what SQLite says when it rolled back
@@ -168,8 +201,9 @@ class WriteLane(Lane):
             if job.begin():
                 kept = self._run_one(job, connection, cursor, after=kept, apart=apart) or kept
             served += 1
-            # who came meanwhile is committed with them
-            self._drain(jobs)
+            if more:
+                # who came meanwhile is committed with them
+                self._drain(jobs)
 
     def _run_one(self, job: Job, connection: apsw.Connection, cursor: apsw.Cursor, *, after: bool, apart: bool) -> bool:
         """One transaction of a batch. Returns whether it is to be committed; `after`: one before it is.
@@ -218,6 +252,12 @@ class WriteLane(Lane):
     def _rolled_back(self, cursor: apsw.Cursor) -> None:
         cursor.execute("ROLLBACK")
         self._chain.forget()
+
+    def _same_files(self) -> bool:
+        return (
+            self._files.identity(self._files.path) == self._database
+            and self._files.identity(self._files.log) == self._log
+        )
 
     def _current(self) -> tuple[apsw.Connection, apsw.Cursor]:
         """The connection, if its files still are what they were. Raises Unavailable."""
