@@ -44,8 +44,8 @@ Made from `config.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
 never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`, `[watchdog]`,
-`[postgres]`, `[redis]`, `[backup]`, `[retention]`, `[http]` and `[oidc]`: a repository that you cloned does not choose where
-your conversations and keys lie, how long they are kept, what may run, nor who is let in.
+`[postgres]`, `[redis]`, `[backup]`, `[retention]`, `[tokens]`, `[http]` and `[oidc]`: a repository that you cloned does not
+choose where your conversations and keys lie, how long they are kept, what may run, nor who is let in.
 
 ```toml
 [limits]
@@ -66,6 +66,7 @@ SECTIONS = {
     "redis": "Redis or Valkey beside it: [PostgreSQL](../guide/postgresql.md). Never in a project's file.",
     "backup": "Backups that the hub makes by itself: [backups](../guide/backups.md). Never in a project's file.",
     "retention": "How long what has expired is kept: [retention](../guide/retention.md). Never in a project's file.",
+    "tokens": "Session tokens that are renewed as they age: [keys](../guide/keys.md). Never in a project's file.",
     "http": "The hub on the network: [HTTPS](../guide/https.md). Never in a project's file.",
     "oidc": "Whose tokens are believed: [access](../guide/access.md). Never in a project's file.",
     "watchdog": "Who is silent, and where that is said: [liveness](../guide/liveness.md). Never in a project's file.",

@@ -27,7 +27,7 @@ Rate = tuple[Positive, Positive]
 """[limit, seconds]"""
 
 OWNERS = (
-    "home", "store", "master_key", "postgres", "redis", "yolo", "watchdog", "backup", "retention", "http", "oidc",
+    "home", "store", "master_key", "postgres", "redis", "yolo", "watchdog", "backup", "retention", "tokens", "http", "oidc",
 )  # fmt: skip
 """What a workspace's file may not say: else a cloned repository chooses where conversations and keys live, and what may run."""
 
@@ -201,6 +201,25 @@ class RetentionSettings(BaseModel):
     )
 
 
+class TokenSettings(BaseModel):
+    """`[tokens]`: tokens of sessions that are followed by new ones. Only in the user's own file, or in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rotate_seconds: int = Field(
+        _DEFAULT.rotate_seconds,
+        ge=0,
+        le=31_536_000,
+        description="a session's next call renews a token that is so old, seconds; 0: never",
+    )
+    grace_seconds: int = Field(
+        _DEFAULT.grace_seconds,
+        ge=10,
+        le=604_800,
+        description="the old token opens so long after its holder was first told the new one, seconds",
+    )
+
+
 class WatchdogSettings(BaseModel):
     """`[watchdog]`: who is silent, and where that is said. Only in the user's own file, or in the environment: it
     names a program.
@@ -273,6 +292,20 @@ class OidcSettings(BaseModel):
         3_600, ge=10, le=604_800, description="they go on for so long while the issuer does not answer, seconds"
     )
 
+    client_id: str = Field(
+        "", description="who the hub is at the issuer when people sign in to the dashboard there; empty: they do not"
+    )
+    client_secret: SecretStr | None = Field(
+        None, description="secret of that client, or file:PATH; empty: a public client, which PKCE protects alone"
+    )
+    scopes: tuple[str, ...] = Field(("openid", "profile"), description="scopes that are asked for when people sign in")
+    token_url: str = Field(
+        "", description="where codes are exchanged; empty: its discovery document says so, on the issuer's own host"
+    )
+    sign_in_seconds: int = Field(
+        43_200, ge=300, le=43_200, description="a sign-in by the issuer lasts so long at most, seconds"
+    )
+
     @property
     def claiming(self) -> Claiming:
         """How the claims of a token are read."""
@@ -338,6 +371,7 @@ class Settings(BaseSettings):
     watchdog: WatchdogSettings = WatchdogSettings()
     backup: BackupSettings = BackupSettings()
     retention: RetentionSettings = RetentionSettings()
+    tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()
     oidc: OidcSettings = OidcSettings()
 
@@ -349,7 +383,8 @@ class Settings(BaseSettings):
     @property
     def all_limits(self) -> Limits:
         """Every limit that the hub works under."""
-        return replace(self.limits.limits(), **{name: getattr(self.yolo, name) for name in LIMITS_OF_COMMANDS})
+        commands = {name: getattr(self.yolo, name) for name in LIMITS_OF_COMMANDS}
+        return replace(self.limits.limits(), **commands, **dict(self.tokens))
 
     @property
     def store_url(self) -> str:

@@ -34,12 +34,15 @@ from multiagent_bridge.guard.commands.verdict import Verdict
 from multiagent_bridge.guard.redact import CustomPattern, Redactor
 from multiagent_bridge.model.backups import Backup
 from multiagent_bridge.model.health import Engine
-from multiagent_bridge.ports import Background, Bell, Clock, Ids, Issuer, Meter, Store
+from multiagent_bridge.ports import Background, Bell, Clock, Ids, Meter, Store
+from multiagent_bridge.ports.code_flow import AuthorizationServer
+from multiagent_bridge.services.code_flow import CodeFlow
 from multiagent_bridge.services.hub import Ground, Hub, assemble
 from multiagent_bridge.services.orders import Judge
 from multiagent_bridge.services.overlaps import heard
 
 if TYPE_CHECKING:
+    from multiagent_bridge.adapters.oidc.issuer import OidcIssuer
     from multiagent_bridge.adapters.postgres.address import Address
     from multiagent_bridge.adapters.postgres.looking import Looked
     from multiagent_bridge.adapters.redis.address import Address as RedisAddress
@@ -61,7 +64,8 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     redactor = redactor_of(settings)
     clock, ids, background = SystemClock(), RandomIds(owner and owner_of(settings, owner)), TaskBackground()
     stack.push_async_callback(background.close)
-    return assemble(
+    issuer = issuer_of(settings, clock, stack)
+    hub = assemble(
         store,
         bell,
         clock,
@@ -71,12 +75,16 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
         redactor.redact,
         settings.all_limits,
         ground_of(settings, home, clock, ids, background),
-        issuer=issuer_of(settings, clock, stack),
+        issuer=issuer,
         vitals=vitals_of(settings, home, keys),
         claiming=settings.oidc.claiming,
         backups=backups_of(settings, home, keys),
         authenticators=authenticators_here(),
     )
+    if server := authorization_server_of(settings, clock, issuer):
+        given = settings.oidc
+        hub.browsers.accept(CodeFlow(clock, ids, keys, hub.redaction, server, given.claiming, given.sign_in_seconds))
+    return hub
 
 
 def keys_of(settings: Settings, home: Path) -> MasterKeys:
@@ -305,7 +313,7 @@ def _secret(given: str, name: str) -> str:
         raise Invalid(f"the file of {name} cannot be read", "check its path and who may read it") from error
 
 
-def issuer_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Issuer | None:
+def issuer_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> OidcIssuer | None:
     """Whose tokens are believed besides the hub's own keys. Raises Invalid."""
     given = settings.oidc
     if not given.issuer:
@@ -318,6 +326,19 @@ def issuer_of(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Issuer
     issuer = OidcIssuer(given.issuer, given.audience, clock, given.jwks_url, given.algorithms, times, fetching)
     stack.push_async_callback(issuer.close)
     return issuer
+
+
+def authorization_server_of(settings: Settings, clock: Clock, issuer: OidcIssuer | None) -> AuthorizationServer | None:
+    """Where people sign in to the dashboard besides by a link. Raises Invalid."""
+    given = settings.oidc
+    if not given.client_id:
+        return None
+    if issuer is None:
+        raise Invalid("oidc.client_id is of no issuer", "set oidc.issuer, or leave oidc.client_id out")
+    from multiagent_bridge.adapters.oidc.code_flow import OidcCodeFlow
+
+    secret = _secret(given.client_secret.get_secret_value(), "oidc.client_secret") if given.client_secret else ""
+    return OidcCodeFlow(issuer, given.client_id, clock, secret, given.scopes, given.token_url)
 
 
 def ground_of(settings: Settings, home: Path, clock: Clock, ids: Ids, background: Background) -> Ground:

@@ -185,7 +185,7 @@ def test_who_uses_sqlite_never_loads_the_driver(tmp_path: Path) -> None:
     )
     env = {"MAB_HOME": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", words], env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", words], env=env, capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, done.stderr
 

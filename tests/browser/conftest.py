@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from tests.attacks.sites import Site, opened
 from tests.browser.content import Content, filled
 from tests.browser.visits import started
 from tests.machines.places import UNLIMITED, Place, made
@@ -39,3 +43,16 @@ def own() -> Iterator[Place]:
     with made(**UNLIMITED) as place:
         place.serve("--http", "127.0.0.1:0")
         yield place
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Site]:
+    """Commands are enabled there; each test of the file tidies up what it left waiting."""
+    workspace = Path(tempfile.mkdtemp(prefix="shop-"))
+    try:
+        with made(**UNLIMITED) as place:
+            place.serve("--http", "127.0.0.1:0")
+            yield opened(place, workspace, "restricted")
+            place.verified()
+    finally:
+        shutil.rmtree(workspace)

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.attacks.sites import Site, opened
+from tests.attacks.sites import Site
 from tests.browser.visits import MILLISECONDS, signed_in
 from tests.faces.desk import CODE
-from tests.machines.places import UNLIMITED, made
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Site]:
-    workspace = Path(tempfile.mkdtemp(prefix="shop-"))
-    try:
-        with made(**UNLIMITED) as place:
-            place.serve("--http", "127.0.0.1:0")
-            yield opened(place, workspace, "restricted")
-            place.verified()
-    finally:
-        shutil.rmtree(workspace)
 
 
 @pytest.fixture

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from tests.attacks.sites import Site, opened
-from tests.machines.places import UNLIMITED, made
+from tests.attacks.sites import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-MILLISECONDS = 20_000
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Site]:
-    workspace = Path(tempfile.mkdtemp(prefix="shop-"))
-    try:
-        with made(**UNLIMITED) as place:
-            place.serve("--http", "127.0.0.1:0")
-            yield opened(place, workspace, "restricted")
-            place.verified()
-    finally:
-        shutil.rmtree(workspace)
+MILLISECONDS = 60_000
 
 
 @pytest.fixture

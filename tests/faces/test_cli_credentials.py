@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from multiagent_bridge.adapters.parcels import age
+from multiagent_bridge.adapters.parcels.box import HomeLetterbox
 from multiagent_bridge.cli import credentials_sync, credentials_wake
 from multiagent_bridge.cli.credentials_seat import Seat
 from multiagent_bridge.cli.credentials_sync import BEAT_SECONDS, PATIENCE
@@ -179,7 +180,7 @@ def test_waking_nobody_is_no_failure(terminal: Terminal) -> None:
 async def test_a_ring_reaches_every_ear_of_the_state_directory(anyio_backend: str, tmp_path: Path) -> None:
     async with credentials_wake.listening(tmp_path) as one, credentials_wake.listening(tmp_path) as two:
         await credentials_wake.ring(tmp_path)
-        assert await asyncio.gather(one.wait(5), two.wait(5)) == [True, True]
+        assert await asyncio.gather(one.wait(60), two.wait(60)) == [True, True]
 
 
 # --- the loop of sync, on a clock that the test moves --------------------------------------------------------------------
@@ -194,6 +195,8 @@ class Played:
         self.looks: list[Pulled | BridgeError] = []
         self.seats: list[BridgeError] = []
         self.beats: list[BridgeError] = []
+        self.renewals: list[str] = []
+        self.kept: list[str] = []
 
     async def look(self) -> Pulled:
         self.asked.append("look")
@@ -202,15 +205,27 @@ class Played:
             raise said
         return said
 
-    async def take(self, parcel: Parcel) -> None:
+    async def take(self, parcel: Parcel) -> Parcel:
         self.asked.append(f"take {parcel.sequence}")
         if self.seats:
             raise self.seats.pop(0)
+        return self._renewed(parcel)
 
-    async def beat(self, parcel: Parcel) -> None:
+    async def beat(self, parcel: Parcel) -> Parcel:
         self.asked.append(f"beat {parcel.sequence}")
         if self.beats:
             raise self.beats.pop(0)
+        return self._renewed(parcel)
+
+    async def renewed(self, parcel: Parcel) -> None:
+        self.asked.append(f"keep {parcel.generation}")
+        self.kept.append(parcel.token)
+
+    def _renewed(self, parcel: Parcel) -> Parcel:
+        """As a hub that renews a token answers, and answers again while the old one is shown."""
+        if not self.renewals or parcel.token == self.renewals[0]:
+            return parcel
+        return replace(parcel, token=self.renewals[0], generation=parcel.generation + 1)
 
 
 class Working:
@@ -255,6 +270,68 @@ async def test_a_seat_is_kept_by_heartbeats_well_within_what_counts_as_alive(
     assert played.asked.count("beat 1") == 301 // BEAT_SECONDS
     assert played.asked.count("look") == 6
     assert played.asked.count("take 1") == 1
+
+
+@pytest.mark.anyio
+async def test_a_token_that_is_renewed_under_a_heartbeat_is_kept_and_shown_from_then_on(
+    anyio_backend: str, played: Played
+) -> None:
+    played.looks = [Pulled(parcel(1), True)] + [Pulled(parcel(1), False)] * 9
+    made = loop(played)
+    await until(made, played, 31)
+    assert played.kept == []
+    played.renewals = ["2" * 64]
+    await until(made, played, 90)
+    assert played.kept == ["2" * 64]
+    played.renewals = ["3" * 64]
+    await until(made, played, 90)
+    assert played.kept == ["2" * 64, "3" * 64]
+    assert made._seated.token == "3" * 64
+    assert [said for said in played.asked if said.startswith("keep")] == ["keep 2", "keep 3"]
+
+
+@pytest.mark.anyio
+async def test_a_token_that_is_renewed_when_the_seat_is_taken_is_kept(anyio_backend: str, played: Played) -> None:
+    played.looks, played.renewals = [Pulled(parcel(1), True)], ["2" * 64]
+    made = loop(played)
+    await until(made, played, 1)
+    assert (played.kept, made._seated.token) == (["2" * 64], "2" * 64)
+
+
+@pytest.mark.anyio
+async def test_a_token_that_cannot_be_kept_is_not_gone_over_to(
+    anyio_backend: str, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(parcel: Parcel) -> None:
+        raise Unavailable("no space left", "make room")
+
+    monkeypatch.setattr(played, "renewed", full)
+    played.looks, played.renewals = [Pulled(parcel(1), True)], ["2" * 64]
+    made = loop(played)
+    await until(made, played, 10)
+    assert made._seated is None
+    monkeypatch.undo()
+    await until(made, played, 60)
+    assert (played.kept, made._seated.token) == (["2" * 64], "2" * 64)
+
+
+def test_a_renewed_token_is_kept_for_the_next_start_unless_credentials_came_meanwhile(office: Office) -> None:
+    office.push("--key", office.recipient)
+    office.pull("--publisher", office.publisher)
+    kept = HomeLetterbox(Path(office.worker))
+    before, seen = kept.parcel("w1"), kept.seen("w1")
+    assert before is not None
+    renewed = replace(before, token="2" * 64, generation=2)
+    kept.renew(renewed)
+    assert (kept.parcel("w1"), kept.seen("w1")) == (renewed, seen)
+    assert kept.file("w1").stat().st_mode & 0o777 == 0o600
+    assert "unchanged" in office.pull().out
+    assert kept.parcel("w1") == renewed
+    office.push("--key", office.recipient)
+    office.pull()
+    after = kept.parcel("w1")
+    kept.renew(renewed)
+    assert kept.parcel("w1") == after != renewed
 
 
 @pytest.mark.anyio

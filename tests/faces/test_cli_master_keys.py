@@ -142,3 +142,60 @@ def test_a_backup_of_after_a_rotation_is_restored_without_the_old_key(terminal: 
     terminal.mab("backup", str(file))
     terminal.mab("restore", str(file), "--overwrite")
     assert terminal.mab("audit", "--verify", "--json").json["verified"] is True
+
+
+def test_older_data_keys_are_replaced_by_one_command(terminal: Terminal) -> None:
+    conversation = begun(terminal)
+    refused = terminal.mab("master-key", "reseal", status=8)
+    assert "mab master-key rotate" in refused.err
+    rotated = terminal.mab("master-key", "rotate")
+    assert "mab master-key reseal" in rotated.err
+    assert "mab master-key reseal" in terminal.mab("master-key", "status").err
+    before = terminal.mab("master-key", "status", "--json").json
+    assert (before["conversations_left"], before["messages_left"], before["reseal"]) == (1, 1, None)
+    begun_only = terminal.mab("master-key", "reseal", "--leave", "--json").json
+    assert begun_only == {"state": "under_way", "texts": 0, "data_keys": 0}
+    assert "so far" in terminal.mab("master-key", "status").err
+    done = terminal.mab("master-key", "reseal", "--json").json
+    assert done == {"state": "finished", "texts": 1, "data_keys": 1}
+    after = terminal.mab("master-key", "status", "--json").json
+    assert (after["conversations_left"], after["messages_left"]) == (0, 0)
+    assert {name: after["reseal"][name] for name in done} == done
+    assert "1 data keys destroyed" in terminal.mab("master-key", "status").err
+    assert terminal.mab("master-key", "reseal", status=8).code == "conflict"
+    terminal.mab("master-key", "retire")
+    assert SAID in terminal.mab("check", conversation, "--session", "b").out
+    assert terminal.mab("audit", "--verify", "--json").json["verified"] is True
+
+
+def test_a_backup_of_before_the_replacement_is_restored_under_its_ring_and_says_what_it_brought_back(
+    terminal: Terminal,
+) -> None:
+    conversation = begun(terminal)
+    terminal.mab("master-key", "rotate")
+    file = terminal.root / "between.age"
+    terminal.mab("backup", str(file))
+    terminal.mab("master-key", "reseal")
+    terminal.mab("master-key", "retire")
+    restored = terminal.mab("restore", str(file), "--overwrite")
+    assert "mab master-key reseal" in restored.err
+    found = terminal.mab("master-key", "status", "--json").json
+    assert (found["conversations_left"], found["reseal"]) == (1, None)
+    assert "mab master-key reseal" in terminal.mab("master-key", "status").err
+    assert SAID in terminal.mab("check", conversation, "--session", "b").out
+    assert terminal.mab("master-key", "reseal", "--json").json["data_keys"] == 1
+    terminal.mab("master-key", "retire")
+    assert SAID in terminal.mab("check", conversation, "--session", "b", "--history").out
+    assert terminal.mab("audit", "--verify", "--json").json["verified"] is True
+
+
+def test_a_store_that_moves_in_the_midst_of_a_replacement_goes_on_with_it(terminal: Terminal) -> None:
+    conversation = begun(terminal)
+    terminal.mab("master-key", "rotate")
+    terminal.mab("master-key", "reseal", "--leave")
+    moved = f"sqlite:///{terminal.root / 'moved.db'}"
+    terminal.mab("migrate", f"sqlite:///{terminal.home / 'bridge.db'}", moved)
+    done = terminal.mab("master-key", "reseal", "--json", MAB_STORE=moved).json
+    assert done == {"state": "finished", "texts": 1, "data_keys": 1}
+    assert SAID in terminal.mab("check", conversation, "--session", "b", MAB_STORE=moved).out
+    assert terminal.mab("audit", "--verify", "--json", MAB_STORE=moved).json["verified"] is True

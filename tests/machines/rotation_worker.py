@@ -20,15 +20,17 @@ from typing import Any
 
 from multiagent_bridge.adapters import state
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
-from multiagent_bridge.cli import owner
+from multiagent_bridge.cli import owner, resealing
 from multiagent_bridge.cli.app import run
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Credentials
+from multiagent_bridge.model.reseals import FINISHED, Reseal
 from multiagent_bridge.ports import Tx
 from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.services.master_keys import MasterKeys
 from multiagent_bridge.testing.hubs import agent
 
-CONVERSATIONS = 5
+# sealing anew takes several steps for each of them
+CONVERSATIONS = 2 if "reseal" in sys.argv else 5
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -70,6 +72,15 @@ async def look(root: Path, tokens: bool) -> None:
                 assert not tokens
             else:
                 assert tokens
+
+
+async def replaced() -> None:
+    """No conversation has an older data key, and what was done to each text is counted once."""
+    async with owner.hub() as hub:
+        found = await hub.master_keys.status(owner.owner())
+        assert found.aged == 0, found
+        assert found.reseal is not None
+        assert found.reseal == Reseal(found.reseal.began, FINISHED, CONVERSATIONS, CONVERSATIONS), found
 
 
 async def told(hub: Hub, conversation: str) -> list[str]:
@@ -123,6 +134,7 @@ def main(root: Path, verb: str) -> None:
     prepared, home = root / "prepared", root / "state"
     # two batches of data keys and one that is empty
     MasterKeys.rewrap.__defaults__ = (2,)
+    resealing.SHARE = 1
     os.environ["MAB_HOME"] = str(home)
     wrong: list[str] = []
 
@@ -131,7 +143,7 @@ def main(root: Path, verb: str) -> None:
             wrong.append(f"step {n}: {what} ended with {status}")
 
     expect(0, "filling", lambda: asyncio.run(fill(root)))
-    if verb == "retire":
+    if verb != "rotate":
         expect(0, "rotating", lambda: mab("master-key", "rotate"))
     home.rename(prepared)
     for n in itertools.count(1):
@@ -151,6 +163,11 @@ def main(root: Path, verb: str) -> None:
             expect(n, "looking after the kill", lambda: asyncio.run(look(root, tokens=True)))
             again(n, verb, expect)
             expect(n, "looking after the repetition", lambda: asyncio.run(look(root, tokens=True)))
+            expect(n, "retiring", lambda: mab("master-key", "retire"))
+        elif verb == "reseal":
+            expect(n, "looking after the kill", lambda: asyncio.run(look(root, tokens=True)))
+            again(n, verb, expect)
+            expect(n, "looking for older data keys", lambda: asyncio.run(replaced()))
             expect(n, "retiring", lambda: mab("master-key", "retire"))
         else:
             again(n, verb, expect)

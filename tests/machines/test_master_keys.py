@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("verb", "least"), [("rotate", 25), ("retire", 12)])
+@pytest.mark.parametrize(("verb", "least"), [("rotate", 25), ("retire", 12), ("reseal", 18)])
 def test_killed_at_any_step_nothing_is_lost_and_the_command_goes_on(home: Path, verb: str, least: int) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.machines.rotation_worker", str(home.parent), verb],
@@ -42,7 +42,7 @@ def test_killed_at_any_step_nothing_is_lost_and_the_command_goes_on(home: Path, 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=560,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -56,7 +56,7 @@ async def mab(*words: str) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "multiagent_bridge", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    out, err = await asyncio.wait_for(process.communicate(), 110)
+    out, err = await asyncio.wait_for(process.communicate(), 250)
     assert process.returncode == 0, err.decode()
     return out.decode()
 
@@ -81,7 +81,7 @@ async def rotated_under_two_hubs(folder: Path) -> None:
                     assert [letter.text for letter in mail.letters] == ["before"]
                 rounds += 1
 
-        async with asyncio.timeout(200), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(400), asyncio.TaskGroup() as group:
             group.create_task(go_on())
             await mab("master-key", "rotate")
             ended.set()
@@ -104,3 +104,32 @@ async def rotated_under_two_hubs(folder: Path) -> None:
 
 def test_two_hubs_go_on_while_the_key_is_rotated_and_retired_beside_them(home: Path) -> None:
     asyncio.run(rotated_under_two_hubs(home.parent))
+
+
+async def replaced_by_a_hub() -> None:
+    conversation = json.loads(await mab("create", "backend", "frontend", "--json"))["conversation_id"]
+    for text in ("one", "two"):
+        await mab("send", conversation, text)
+    await mab("master-key", "rotate")
+    await mab("master-key", "reseal", "--leave")
+    hub = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "multiagent_bridge", "serve", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(240):
+            while True:
+                found = json.loads(await mab("master-key", "status", "--json"))
+                if found["reseal"]["state"] == "finished":
+                    break
+                assert hub.returncode is None
+    finally:
+        hub.terminate()
+        await asyncio.wait_for(hub.wait(), 60)
+    assert (found["reseal"]["texts"], found["reseal"]["data_keys"]) == (2, 1)
+    said = await mab("check", conversation, "--session", "b")
+    assert "one" in said
+    assert "two" in said
+
+
+def test_a_hub_that_serves_goes_on_with_what_was_begun(home: Path) -> None:
+    asyncio.run(replaced_by_a_hub())

@@ -12,7 +12,8 @@ from multiagent_bridge.adapters.meter import StoreMeter
 from multiagent_bridge.adapters.system import RandomIds
 from multiagent_bridge.guard.redact import Redactor
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Credentials
-from multiagent_bridge.model.limits import Limits
+from multiagent_bridge.model.limits import SECOND, Limits
+from multiagent_bridge.model.reseals import Reseal
 from multiagent_bridge.ports import Store
 from multiagent_bridge.services import overlaps
 from multiagent_bridge.services.conversations import Created
@@ -34,7 +35,8 @@ class Site:
 
     async def hub(self, *masters: bytes, reread: bool = True) -> TestHub:
         """A hub that starts with these keys (or those of the source), and looks at the source again if `reread`."""
-        keys = MasterKeys(*(masters or self.ring), reread=(lambda: self.ring) if reread else None)
+        source = (lambda: self.ring) if reread else None
+        keys = MasterKeys(*(masters or self.ring), reread=source, clock=lambda: self.clock.monotonic() / SECOND)
         await overlaps.heard(self.store, keys)
         made = assemble(
             self.store, MemoryBell(), self.clock, RandomIds("test"), keys, StoreMeter(), Redactor().redact, self.limits, nowhere()
@@ -56,6 +58,16 @@ class Site:
         while found := await hub.hub.master_keys.rewrap(OWNER, 2):
             count += found
         return count
+
+    async def resealed(self, hub: TestHub) -> Reseal:
+        """Replace all older data keys, as the command does."""
+        await hub.hub.reseals.begin(OWNER)
+        while (await hub.hub.reseals.step(OWNER)).more:
+            pass
+        self.later()
+        found = await self.store.read(lambda tx: tx.reseals.newest())
+        assert found is not None
+        return found
 
     async def retired(self, hub: TestHub) -> Sequence[str]:
         gone = await hub.hub.master_keys.retire(OWNER)

@@ -2,7 +2,8 @@
 
 master key (32 random bytes) -> HKDF-SHA256 -> token HMAC, invite HMAC, key HMAC, audit HMAC, data key encryption, audit signing,
 credentials signing.
-A conversation has a data key of its own, wrapped; a sealed field is key id (4 bytes), nonce (12), ciphertext with tag.
+A conversation has a data key of its own, wrapped; a sealed field is a name (4 bytes), nonce (12), ciphertext with tag.
+Since a rotation puts a new data key on top, there may be several: generations.py.
 
 There may be several: a ring. Which of them things are made under, and whose tokens still open, is what the store says.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,18 +25,25 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from multiagent_bridge.adapters import generations
+from multiagent_bridge.adapters.generations import LINK, NAME_BYTES, Ciphers, Held
 from multiagent_bridge.errors import Tampered, Unavailable
 from multiagent_bridge.model.checkpoints import verifier_key
 from multiagent_bridge.model.conversations import Conversation
-from multiagent_bridge.model.master_keys import ACCEPTED, CURRENT, MasterKey, signature, statement
+from multiagent_bridge.model.master_keys import ACCEPTED, CURRENT, RETIRED, MasterKey, signature, statement
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-NAME_BYTES = 4
+STRADDLE = 30.0
+"""Seconds for which a process that was running goes on opening what has just ended: its readers may be in the midst of it."""
+
 SIGNER = "multiagent-bridge/journal/"
 """Name of the signer in checkpoints and their origin, followed by 16 hex digits of the key's hash (C2SP)."""
 
 _MISSING = "put it into the ring of this process, or restart it with the new ring: docs/guide/keys.md"
+
+_SETTLED = b"\x01"
+"""At the end of what a master key carries: no conversation has a data key older than its newest."""
 
 Reread = Callable[[], Sequence[bytes]]
 """The ring as its source has it now, the newest first. Raises BridgeError."""
@@ -90,14 +99,21 @@ class _Standing:
     api_keys: bytes
     digests: hmac.HMAC
     """Of nothing yet, under `audit`: a copy costs a sixth of a new one in the midst of a send."""
+    settled: bool = False
+    """Whether every data key but the newest of each conversation was destroyed."""
+    since: float = 0.0
+    """When this process heard what has ended."""
 
 
 class MasterKeys:
     """Keys derived from a ring of master keys, which are held in memory only."""
 
-    def __init__(self, *masters: bytes, reread: Reread | None = None) -> None:
+    def __init__(
+        self, *masters: bytes, reread: Reread | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`masters`: the newest first. Raises Unavailable unless each has 32 bytes."""
         self._reread = reread
+        self._clock = clock
         self._standing = self._stood(_ring(masters), ())
         self._cipher = lru_cache(maxsize=1024)(self._unwrapped)
 
@@ -132,7 +148,9 @@ class MasterKeys:
         ring = standing.ring
         if any(row.state == CURRENT and row.id not in ring for row in rows):
             ring = self._renewed()
-        self._standing = self._stood(ring, tuple(rows))
+        # who has just come has no reader in the midst of anything
+        since = self._clock() if standing.rows else self._clock() - STRADDLE
+        self._standing = replace(self._stood(ring, tuple(rows)), since=since)
 
     def first(self) -> MasterKey:
         key = self._standing.current
@@ -159,21 +177,43 @@ class MasterKeys:
         return hmac.digest(self._standing.api_keys, key.encode("utf-8", "surrogatepass"), "sha256")
 
     def new_key(self, conversation_id: str) -> bytes:
-        return self._standing.current.wrap(os.urandom(KEY_BYTES), _place(conversation_id))
+        return self._standing.current.wrap(os.urandom(KEY_BYTES), generations.first(conversation_id))
 
-    def rewrap(self, conversation: Conversation) -> bytes:
-        key = self._data_key(conversation.sealed_key, conversation.id)
-        return self._standing.current.wrap(key, _place(conversation.id))
+    def renew(self, conversation: Conversation) -> bytes:
+        standing = self._standing
+        held = self._held(conversation.sealed_key, conversation.id)
+        masters = {*standing.ring, *(row.id for row in standing.rows)}
+        return generations.renewed(held, os.urandom(KEY_BYTES), conversation.id, masters, standing.current.wrap)
+
+    def newest(self, conversation: Conversation) -> bytes:
+        return conversation.sealed_key[:LINK]
+
+    def names(self, conversation: Conversation) -> Sequence[bytes]:
+        return self._ciphers(conversation).names
+
+    def carried(self, settled: bool) -> bytes:
+        standing = self._standing
+        carried = standing.audit + standing.api_keys + (_SETTLED if settled else b"")
+        return standing.current.wrap(carried, f"carried/{standing.current.id}")
+
+    @property
+    def settled(self) -> bool:
+        return self._standing.settled
 
     def seal(self, conversation: Conversation, place: str, text: str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        bound = f"{conversation.id}/{place}".encode()
-        cipher = self._cipher(conversation.sealed_key, conversation.id)
-        return conversation.sealed_key[:NAME_BYTES] + nonce + cipher.encrypt(nonce, text.encode(), bound)
+        # who writes has read the row in its turn: nothing can have ended meanwhile
+        ciphers = self._ciphers(conversation, straddle=0.0)
+        bound = f"{conversation.id}/{place}{ciphers.bound}".encode()
+        return ciphers.name + nonce + ciphers.newest.encrypt(nonce, text.encode(), bound)
 
     def open(self, conversation: Conversation, place: str, sealed: bytes) -> str:
-        cipher = self._cipher(conversation.sealed_key, conversation.id)
-        bound = f"{conversation.id}/{place}".encode()
+        ciphers = self._ciphers(conversation)
+        found = ciphers.of(sealed)
+        if found is None:
+            raise Tampered(f"{place} is sealed under a data key that was destroyed", "restore a backup of its time")
+        cipher, generation = found
+        bound = f"{conversation.id}/{place}{generation}".encode()
         nonce, closed = sealed[NAME_BYTES : NAME_BYTES + NONCE_BYTES], sealed[NAME_BYTES + NONCE_BYTES :]
         try:
             return cipher.decrypt(nonce, closed, bound).decode()
@@ -234,9 +274,10 @@ class MasterKeys:
                 "what the master key carries on does not open: it was changed", "restore a backup"
             ) from error
         older = [ring[row.id] for row in rows if row.state == ACCEPTED and row.id in ring]
-        audit, api_keys = carried[:KEY_BYTES], carried[KEY_BYTES:]
+        audit, api_keys = carried[:KEY_BYTES], carried[KEY_BYTES : 2 * KEY_BYTES]
         digests = hmac.new(audit, digestmod="sha256")
-        return _Standing(ring, rows, current, (*older, current), audit, api_keys, digests)
+        settled = carried[2 * KEY_BYTES :] == _SETTLED
+        return _Standing(ring, rows, current, (*older, current), audit, api_keys, digests, settled)
 
     def _renewed(self) -> Mapping[str, Derived]:
         """The ring as its source has it now; the one in hand where there is no source."""
@@ -246,10 +287,29 @@ class MasterKeys:
             self._standing = replace(self._standing, ring={**_ring(self._reread()), **self._standing.ring})
         return self._standing.ring
 
-    def _unwrapped(self, wrapped: bytes, conversation_id: str) -> AESGCM:
-        return AESGCM(self._data_key(wrapped, conversation_id))
+    def _ciphers(self, conversation: Conversation, straddle: float = STRADDLE) -> Ciphers:
+        wrapped, standing = conversation.sealed_key, self._standing
+        if len(wrapped) > LINK or wrapped[:NAME_BYTES] != standing.current.name:
+            self._refuse_ended(wrapped, standing, straddle)
+        return self._cipher(wrapped, conversation.id)
 
-    def _data_key(self, wrapped: bytes, conversation_id: str) -> bytes:
+    def _refuse_ended(self, wrapped: bytes, standing: _Standing, straddle: float) -> None:
+        """Raises Tampered for data keys that the store says were destroyed, or whose master key was retired."""
+        name = wrapped[:NAME_BYTES]
+        returned = standing.settled and name == standing.current.name and len(wrapped) > LINK
+        retired = any(row.state == RETIRED and row.id == name.hex() for row in standing.rows)
+        if (returned or retired) and self._clock() - standing.since >= straddle:
+            what = "is wrapped under a retired master key" if retired else "was destroyed"
+            raise Tampered(f"a data key of a conversation is back that {what}", "look who can write to the database")
+
+    def _unwrapped(self, wrapped: bytes, conversation_id: str) -> Ciphers:
+        return Ciphers(wrapped, self._held(wrapped, conversation_id))
+
+    def _held(self, wrapped: bytes, conversation_id: str) -> Held:
+        return generations.held(wrapped, conversation_id, self._link)
+
+    def _link(self, wrapped: bytes, place: str) -> bytes:
+        """Raises Unavailable, Tampered."""
         name = wrapped[:NAME_BYTES].hex()
         ring = self._standing.ring
         if name not in ring:
@@ -260,7 +320,7 @@ class MasterKeys:
                 "restore the master.key that belongs to this database",
             )
         try:
-            return ring[name].unwrap(wrapped, _place(conversation_id))
+            return ring[name].unwrap(wrapped, place)
         except (InvalidTag, ValueError) as error:
             raise Tampered("the key of a conversation does not unwrap: it was changed or moved") from error
 
@@ -277,10 +337,6 @@ def _ring(masters: Sequence[bytes]) -> Mapping[str, Derived]:
             "two master keys of the ring have the same id", "make the newer one anew: openssl rand -hex 32"
         )
     return ring
-
-
-def _place(conversation_id: str) -> str:
-    return f"conversations/key/{conversation_id}"
 
 
 def _derived(master: bytes, purpose: str) -> bytes:

@@ -68,16 +68,19 @@ def restore(
     if running.look(settings.home).state in ("answers", "silent", "refuses"):
         raise Conflict("a hub of this state directory is running", "mab serve --stop, then repeat the command")
     own = _identity(identity) if identity is not None else None
-    found = asyncio.run(_restored(settings, file.expanduser(), own, overwrite))
+    found, aged = asyncio.run(_restored(settings, file.expanduser(), own, overwrite))
     facts = found.fields() | {"verified": True}
     if as_json:
         output.data(facts)
         return
     output.facts(facts)
     output.say("what was rotated or revoked since that backup is as it was then: mab rotate, mab key revoke again")
+    if aged:
+        output.say(f"{aged} conversations have older data keys, as they had then: mab master-key reseal replaces them")
 
 
-async def _restored(settings: Settings, file: Path, identity: str | None, overwrite: bool) -> Backup:
+async def _restored(settings: Settings, file: Path, identity: str | None, overwrite: bool) -> tuple[Backup, int]:
+    """The backup that is in place now, and in how many conversations it has data keys older than the newest."""
     from multiagent_bridge import wiring
     from multiagent_bridge.adapters.state import prepared
 
@@ -92,7 +95,7 @@ async def _restored(settings: Settings, file: Path, identity: str | None, overwr
     async with owner.hub() as hub:
         await hub.journal.verify()
         await hub.backups.restored(owner.owner(), found)
-    return found
+        return found, (await hub.master_keys.status(owner.owner())).aged
 
 
 def _identity(path: Path) -> str:

@@ -9,7 +9,9 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +49,16 @@ class Seat:
         self._stack = AsyncExitStack()
         self._known = False
 
-    async def take(self, parcel: Parcel) -> None:
-        """Take up the session. Raises NotAllowed when the token opens nothing, Refused, TooFast, Unavailable."""
+    async def take(self, parcel: Parcel) -> Parcel:
+        """Take up the session. Returns the parcel, its token renewed if the hub said so.
+
+        Raises NotAllowed when the token opens nothing, Refused, TooFast, Unavailable.
+        """
         refusal: BridgeError | None = None
         async with AsyncExitStack() as stack:
             client = await self._client(stack, parcel, "--as", self._worker)
             try:
-                await self._joined(client, parcel)
+                parcel = await self._joined(client, parcel)
             except BridgeError as error:
                 # the library would wrap it in a group on its way out
                 refusal = error
@@ -63,19 +68,21 @@ class Seat:
         if self._hub != (parcel.hub, parcel.hub_key):
             await self.leave()
         self._hub = (parcel.hub, parcel.hub_key)
+        return parcel
 
-    async def _joined(self, client: Client, parcel: Parcel) -> None:
-        await _called(client, "join_conversation", **_credentials(parcel))
+    async def _joined(self, client: Client, parcel: Parcel) -> Parcel:
+        parcel = _renewed(parcel, await _called(client, "join_conversation", **_credentials(parcel)))
         if not self._known:
             # an agent that works there already has a status of its own
             await _called(client, "update_my_status", status="working")
+        return parcel
 
-    async def beat(self, parcel: Parcel) -> None:
-        """A heartbeat that changes nothing else. Raises as `take` does."""
+    async def beat(self, parcel: Parcel) -> Parcel:
+        """A heartbeat that changes nothing else. Returns and raises as `take` does."""
         if self._line is None:
             self._line = await self._client(self._stack, parcel)
         try:
-            await _called(self._line, "check_partner_status", **_credentials(parcel))
+            return _renewed(parcel, await _called(self._line, "check_partner_status", **_credentials(parcel)))
         except Unavailable:
             await self.leave()
             raise
@@ -114,14 +121,22 @@ def _credentials(parcel: Parcel) -> dict[str, str]:
     return {"conversation_id": parcel.conversation_id, "session_id": parcel.session_id, "token": parcel.token}
 
 
-async def _called(client: Client, name: str, **arguments: Any) -> None:
-    """Call a tool that must succeed. Raises the error that the tool names, Unavailable for any other failure."""
+def _renewed(parcel: Parcel, fields: Mapping[str, Any]) -> Parcel:
+    """The parcel with the token that the result of a call brought in place of its own, if it brought one."""
+    token = fields.get("renewed_token")
+    return replace(parcel, token=token, generation=parcel.generation + 1) if isinstance(token, str) else parcel
+
+
+async def _called(client: Client, name: str, **arguments: Any) -> Mapping[str, Any]:
+    """Call a tool that must succeed, and return its fields. Raises the error that the tool names, Unavailable for any other
+    failure.
+    """
     try:
         result = await client.call_tool(name, arguments)
     except Exception as error:  # whatever the library raises, there was no answer
         raise Unavailable(f"the hub does not answer: {_first_line(error)}", "mab doctor") from error
     if not result.is_error:
-        return
+        return result.structured_content or {}
     said = " ".join(part.text for part in result.content if hasattr(part, "text"))
     code, _, sentence = said.partition(": ")
     if code == TooFast.code:

@@ -122,6 +122,13 @@ class Looking:
                 await hub.journal.note(me, "credentials.pull", target, facts, found.parcel.conversation_id)
         return found
 
+    async def renewed(self, parcel: Parcel) -> None:
+        """Keep the token that the hub gave the worker in place of the one it was sent, before that one is used."""
+        from multiagent_bridge.adapters.parcels import carriers
+
+        async with carriers.alone(self.home, f"worker-{self.worker}"):
+            self.box.renew(parcel)
+
 
 class _Sync:
     """Everything in one task: a look when it is due or the bell rings, then the seat, then a heartbeat."""
@@ -223,7 +230,7 @@ class _Sync:
             self._wanted = None
             return
         try:
-            await self._seat.take(parcel)
+            parcel = await self._kept(parcel, await self._seat.take(parcel))
         except NotAllowed as error:
             self._lost(parcel, error)
         except BridgeError as error:
@@ -247,7 +254,7 @@ class _Sync:
         if self._program is not None and not self._program.running:
             return
         try:
-            await self._seat.beat(parcel)
+            self._seated = await self._kept(parcel, await self._seat.beat(parcel))
         except NotAllowed as error:
             self._lost(parcel, error)
         except BridgeError as error:
@@ -255,6 +262,13 @@ class _Sync:
         else:
             if self._told.over("disconnected"):
                 self._told.say("reconnected", "the hub answers again")
+
+    async def _kept(self, before: Parcel, after: Parcel) -> Parcel:
+        """What the seat goes on with. Raises Unavailable when a new token cannot be kept: then the old one goes on."""
+        if after is not before:
+            await self._looking.renewed(after)
+            self._told.say("renewed", f"renewed: {after.worker} has the session's next token", **_fields(after))
+        return after
 
     def _lost(self, parcel: Parcel, error: BridgeError) -> None:
         """The token opens nothing, or no more: new credentials may be there already."""

@@ -7,7 +7,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from multiagent_bridge.model.browsers import Browser, Made
     from multiagent_bridge.model.callers import Caller
     from multiagent_bridge.services.hub import Hub
-
-PLACES = ("hub.url", "dashboard.url")
-"""Files of the state directory in which whoever serves the dashboard says where: process and URL."""
 
 EVERY = "all"
 
@@ -54,38 +51,16 @@ def dashboard(
         asyncio.run(_linked(browser, as_json))
 
 
-def place(home: Path) -> str | None:
-    """The URL of a dashboard that is served from this state directory now; None when there is none."""
-    for name in PLACES:
-        with suppress(OSError, ValueError):
-            process, _, url = (home / name).read_text("ascii").strip().partition(" ")
-            os.kill(int(process), 0)
-            # who listens everywhere is reached here
-            return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    return None
-
-
-def announce(stack: AsyncExitStack, path: Path, url: str) -> None:
-    """Let `mab dashboard` find a dashboard that this process serves, until `stack` unwinds."""
-    from multiagent_bridge.adapters.state import opened
-
-    handle = opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        os.write(handle, f"{os.getpid()} {url}\n".encode("ascii"))
-    finally:
-        os.close(handle)
-    stack.callback(path.unlink, missing_ok=True)
-
-
 async def _linked(browser: bool, as_json: bool) -> None:
     from multiagent_bridge import config, wiring
     from multiagent_bridge.adapters.state import prepared
+    from multiagent_bridge.cli import places
 
     settings = config.load()
     home = prepared(settings.home)
     async with AsyncExitStack() as stack:
         hub = await wiring.open_hub(settings, stack)
-        url = place(home)
+        url = await places.place(home)
         served = None if url is not None else await _served(hub, settings, home, stack)
         made = await hub.browsers.link(owner.owner())
         _tell(url or served or "", made, browser, as_json)
@@ -119,6 +94,7 @@ async def _served(hub: Hub, settings: Settings, home: Path, stack: AsyncExitStac
 
     from multiagent_bridge import telemetry
     from multiagent_bridge.adapters.system import SystemClock
+    from multiagent_bridge.cli import places
     from multiagent_bridge.web.dashboard import Dashboard
     from multiagent_bridge.web.face import HttpFace, Place
 
@@ -132,7 +108,7 @@ async def _served(hub: Hub, settings: Settings, home: Path, stack: AsyncExitStac
         """Nothing but the dashboard is held open."""
 
     await face.open(stack, leave)
-    announce(stack, home / "dashboard.url", face.url)
+    places.announce(stack, home / places.DASHBOARD, face, window.proof)
     return face.url
 
 

@@ -1,4 +1,4 @@
-"""Commands of the master key: master-key status, stage, rotate, retire."""
+"""Commands of the master key: master-key status, stage, rotate, retire, reseal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from multiagent_bridge.errors import Conflict, Refused
 if TYPE_CHECKING:
     from multiagent_bridge.adapters.master_keys import KeySource
     from multiagent_bridge.config import Settings
+    from multiagent_bridge.model.reseals import Reseal
     from multiagent_bridge.services.master_keys import Standing
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The master key: rotate it while hubs go on, then end the old one.", no_args_is_help=True)
     group.callback()(_group)
-    for command in (status, stage, rotate, retire):
+    for command in (status, stage, rotate, retire, reseal):
         group.command()(command)
     app.add_typer(group, name="master-key")
 
@@ -42,6 +43,8 @@ def status(as_json: Json = False) -> None:
         output.say(f"{found.left} data keys are under another master key: mab master-key rotate wraps them anew")
     elif found.of("accepted"):
         output.say("every data key is under the current one; mab master-key retire ends the old one")
+    for line in _replaced(found):
+        output.say(line)
 
 
 def stage() -> None:
@@ -61,7 +64,7 @@ def rotate(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hand over to a new master key while hubs go on, and wrap every data key anew. Repeat it after any interruption.
+    """Hand over to a new master key while hubs go on, and make new data keys. Repeat it after any interruption.
 
     Tokens that were given out before go on working until mab master-key retire.
     """
@@ -73,6 +76,7 @@ def rotate(
         return
     output.facts({"master_key": current, "data_keys": count})
     output.say("keep a copy of the ring where you keep the old key; mab master-key retire ends the old one")
+    output.say("what was written before is under the older data keys still: mab master-key reseal replaces them")
 
 
 def retire(as_json: Json = False) -> None:
@@ -89,6 +93,25 @@ def retire(as_json: Json = False) -> None:
         )
     else:
         output.say(f"now take it out of {source.place}; keep it with the backups that were made under it")
+
+
+def reseal(
+    leave: Annotated[
+        bool, typer.Option("--leave", help="Only begin: the hubs that serve this store do the rest beside their work.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Seal what was written before the last rotation anew, then destroy the older data keys. Repeat it after any interruption.
+
+    Hubs and agents go on meanwhile. Backups of before open as they did, under the ring of their time.
+    """
+    found = asyncio.run(_resealed(leave))
+    if as_json:
+        output.data({"state": found.state, "texts": found.texts, "data_keys": found.data_keys})
+        return
+    output.facts({"state": found.state.replace("_", " "), "texts": found.texts, "data keys destroyed": found.data_keys})
+    if leave:
+        output.say("the hubs go on with it within a minute: mab master-key status shows how far they are")
 
 
 async def _prepared(settings: Settings, source: KeySource, alone: bool) -> None:
@@ -135,6 +158,33 @@ async def _retired(source: KeySource) -> tuple[list[str], list[str]]:
         after = await hub.master_keys.status(me)
     gone = [key for key in after.of("retired") if key not in before.of("retired")]
     return gone, source.drop(after.of("retired"))
+
+
+async def _resealed(leave: bool) -> Reseal:
+    """Begin, or go on; then do it all unless it is left to others. Raises Conflict, Tampered, Unavailable."""
+    from multiagent_bridge.cli import resealing
+
+    async with owner.hub() as hub:
+        me = owner.owner()
+        begun = await hub.reseals.begin(me)
+        if not leave:
+            await resealing.driven(hub, me)
+        return (await hub.master_keys.status(me)).reseal or begun
+
+
+def _replaced(found: Standing) -> list[str]:
+    """How far the replacement of older data keys is, in words."""
+    done = found.reseal
+    left = f"{found.aged} conversations, of up to {found.texts_left} messages, have older data keys still"
+    if done is not None and done.state == "under_way":
+        return [f"being sealed anew since entry {done.began}: {done.texts} texts so far; {left}"]
+    if found.aged:
+        return [f"{left}: mab master-key reseal replaces them"]
+    if done is not None:
+        return [
+            f"since entry {done.began} {done.texts} texts were sealed anew and {done.data_keys} data keys destroyed"
+        ]
+    return []
 
 
 def _left_over(found: Standing, source: KeySource) -> bool:

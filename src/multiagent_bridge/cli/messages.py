@@ -12,7 +12,7 @@ import typer
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Conv, Json
 from multiagent_bridge.errors import Invalid, NotFound
-from multiagent_bridge.model.callers import Credentials
+from multiagent_bridge.model.callers import Credentials, Renewed
 
 if TYPE_CHECKING:
     from multiagent_bridge.model.callers import Caller
@@ -47,17 +47,18 @@ def send(
 ) -> None:
     """Send a message as one session of a conversation."""
     text = _standard_input() if message == "-" else message
-    given = Credentials(conversation, session, token or None)
+    given = Credentials(conversation, session, token or None, Renewed())
     sent = owner.run(
         lambda hub, me: hub.messages.send(me, given, text, action_type, files or None, to or None, reply_to, key),
         caller_of(token),
     )
     if as_json:
-        output.data(sent.fields())
+        output.data(sent.fields() | renewal(given))
         return
     output.line(f"{sent.message_id}")
     if sent.redactions:
         output.say(f"redacted: {', '.join(sent.redactions)}")
+    tell_renewal(given)
 
 
 def check(
@@ -74,7 +75,7 @@ def check(
     """Read the mail of one session."""
 
     async def read(hub: Hub, me: Caller) -> None:
-        left, given = wait, Credentials(conversation, session, token or None)
+        left, given = wait, Credentials(conversation, session, token or None, Renewed())
         while True:
             claim, step = hub.ids.claim(), min(left, hub.limits.wait_seconds_max)
             printed = False
@@ -82,8 +83,10 @@ def check(
                 mail = await hub.messages.check(me, given, claim, step, limit, None, not keep, history, None, query)
                 left -= step
                 if mail.letters or left <= 0:
-                    _print(mail.fields(), as_json)
+                    _print(mail.fields() | (renewal(given) if as_json else {}), as_json)
                     printed = True
+                    if not as_json:
+                        tell_renewal(given)
                     return
             finally:
                 await (hub.messages.confirm(claim) if printed else hub.messages.release(me, claim))
@@ -96,6 +99,17 @@ def caller_of(token: str | None) -> Caller:
     from multiagent_bridge.model.callers import Caller
 
     return Caller(agent="", name="terminal", peer=owner.owner().peer) if token else owner.owner()
+
+
+def renewal(given: Credentials) -> dict[str, str]:
+    """What the result has beside its own fields when the token that was given is followed by another."""
+    return given.renewed.fields() if given.renewed else {}
+
+
+def tell_renewal(given: Credentials) -> None:
+    """Say which token follows the one that was given, if one does."""
+    for name, token in renewal(given).items():
+        output.say(f"{name}: {token} (use it from now on)")
 
 
 def _standard_input() -> str:

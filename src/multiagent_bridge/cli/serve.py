@@ -146,6 +146,7 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         await hub.lapses.recover(itself, name)
         stack.callback(asyncio.create_task(_every(TIDY_SECONDS, lambda: hub.conversations.tidy(itself))).cancel)
         stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: hub.lapses.sweep(itself))).cancel)
+        stack.callback(asyncio.create_task(_every(SWEEP_SECONDS, lambda: _resealed(hub, itself))).cancel)
         if metrics is not None:
             hub.health.count(metrics.counts)
             stack.callback(asyncio.create_task(_every(SAMPLE_SECONDS, hub.health.sample)).cancel)
@@ -197,7 +198,7 @@ async def _http(settings: Settings, hub: Hub, stack: AsyncExitStack, gate: bool,
     """Serve `/mcp` and `/metrics` where the settings say, until `stack` unwinds. Returns the URL."""
     # Starlette and uvicorn are for hubs that use them
     from multiagent_bridge.adapters.system import SystemClock
-    from multiagent_bridge.cli import dashboard
+    from multiagent_bridge.cli import places
     from multiagent_bridge.mcp.http import Endpoint
     from multiagent_bridge.mcp.server import build
     from multiagent_bridge.web.dashboard import Dashboard
@@ -207,13 +208,12 @@ async def _http(settings: Settings, hub: Hub, stack: AsyncExitStack, gate: bool,
     endpoint = Endpoint(build(hub, gate, metrics), hub, hub.identities.still, gate)
     place = Place(**dict(settings.http))
     more = [route(hub.gauges, metrics.rendered)]
-    face = HttpFace(
-        place, endpoint, hub.identities, hub.journal.refused, hub.journal.head, more, Dashboard(hub, SystemClock().now)
-    )
+    window = Dashboard(hub, SystemClock().now)
+    face = HttpFace(place, endpoint, hub.identities, hub.journal.refused, hub.journal.head, more, window)
     metrics.connections = lambda: face.listener.connections
     await stack.enter_async_context(endpoint.serving())
     await face.open(stack, endpoint.leave)
-    dashboard.announce(stack, settings.home / "hub.url", face.url)
+    places.announce(stack, settings.home / places.HUB, face, window.proof)
     return face.url
 
 
@@ -256,6 +256,17 @@ async def _retained(hub: Hub, itself: Caller, grace: int) -> None:
     else:
         if gone:
             log.info("erased %d conversations that expired %d seconds ago or longer", len(gone), grace)
+
+
+async def _resealed(hub: Hub, itself: Caller) -> None:
+    """Seal anew while older data keys are being replaced. What went wrong stands in the log; the next time tries again."""
+    from multiagent_bridge.cli import resealing
+
+    try:
+        if await resealing.driven(hub, itself):
+            log.info("everything is sealed under the newest data keys")
+    except BridgeError as error:
+        log.warning("not everything was sealed anew: %s", error)
 
 
 def _settle_memory() -> None:

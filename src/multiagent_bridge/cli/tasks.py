@@ -8,8 +8,8 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Conv, Json
-from multiagent_bridge.cli.messages import As, Token, caller_of
-from multiagent_bridge.model.callers import Credentials
+from multiagent_bridge.cli.messages import As, Token, caller_of, renewal, tell_renewal
+from multiagent_bridge.model.callers import Credentials, Renewed
 
 if TYPE_CHECKING:
     from multiagent_bridge.services.tasks import Shown
@@ -45,15 +45,16 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Hand out a task as one session of a conversation."""
-    given = Credentials(conversation, session, token or None)
+    given = Credentials(conversation, session, token or None, Renewed())
     done = owner.run(
         lambda hub, me: hub.tasks.assign(me, given, title, description, to, priority, lease, after or None),
         caller_of(token),
     )
     if as_json:
-        output.data(done.fields())
+        output.data(done.fields() | renewal(given))
     else:
         output.line(done.task_id)
+        tell_renewal(given)
 
 
 def list_all(
@@ -65,15 +66,16 @@ def list_all(
     as_json: Json = False,
 ) -> None:
     """Show the tasks of a conversation, what is ready and urgent first."""
-    given = Credentials(conversation, session, token or None)
+    given = Credentials(conversation, session, token or None, Renewed())
     shown = owner.run(lambda hub, me: hub.tasks.list(me, given, state, mine), caller_of(token))
     if as_json:
-        output.data({"tasks": [one.fields() for one in shown]})
+        output.data({"tasks": [one.fields() for one in shown]} | renewal(given))
         return
     for one in shown:
         _say(one)
     if not shown:
         output.say("no tasks")
+    tell_renewal(given)
 
 
 def update(
@@ -88,14 +90,15 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Take one step of a task as one session of a conversation."""
-    given = Credentials(conversation, session, token or None)
+    given = Credentials(conversation, session, token or None, Renewed())
     done = owner.run(
         lambda hub, me: hub.tasks.update(me, given, task, action, progress, result, fence), caller_of(token)
     )
     if as_json:
-        output.data(done.fields())
+        output.data(done.fields() | renewal(given))
     else:
         output.line(f"{done.task.id} {done.task.state}, fence {done.task.fence}")
+        tell_renewal(given)
 
 
 def _say(one: Shown) -> None:

@@ -70,6 +70,7 @@ ACTIONS: Mapping[str, Rule] = {
             "master_key.rotate",
             "master_key.rewrap",
             "master_key.retire",
+            "master_key.reseal",
         ),
         OWNERS,
     ),
@@ -186,6 +187,26 @@ def contradicts(bindings: Sequence[Binding], given: Credentials) -> bool:
     """Whether the connection is bound in that conversation, but as somebody else (SPEC section 2: they must agree)."""
     here = [b for b in bindings if b.conversation_id == given.conversation_id]
     return bool(here) and all(b.session_id != given.session_id for b in here)
+
+
+def left_behind(used: bool, generation: int) -> NotAllowed:
+    """A token that once opened the session, of that generation, and was followed by another; `used`: by one that is in use.
+
+    Only whoever holds that token is told so, and nobody else can find out.
+    """
+    if not used:
+        return NotAllowed(
+            "this token was renewed, and its time is over",
+            "pass the renewed_token that answers brought; without it the owner shows the one of today: mab tokens CONV",
+            authentication="failed",
+        )
+    return NotAllowed(
+        "this token was renewed, and the one that follows it is in use",
+        "pass the renewed_token that an answer brought; if no answer brought you one, somebody else has it: tell the owner, "
+        "who ends it with mab rotate CONV",
+        authentication="failed",
+        reused=generation,
+    )
 
 
 def refusal() -> NotAllowed:

@@ -172,7 +172,7 @@ async def _ran(
     except Invalid as error:
         raise await _noted(hub, bearer, f"tool.{tool.name}", error) from error
     try:
-        return await tool.run(call)
+        return call.told(await tool.run(call))
     except BaseException:
         # cancelled or refused: whatever it claimed goes back
         bearer.failed(request)

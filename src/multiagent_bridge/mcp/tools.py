@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from multiagent_bridge.errors import Invalid
 from multiagent_bridge.guard import access
-from multiagent_bridge.model.callers import Caller, Credentials
+from multiagent_bridge.model.callers import Caller, Credentials, Renewed
 from multiagent_bridge.model.mail import Mail
 from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.services.messages import Progress
@@ -43,11 +43,20 @@ class Call:
     arguments: Mapping[str, Any]
     progress: Progress
     hold: Callable[[], str]
+    renewed: Renewed = field(default_factory=Renewed)
 
     @property
     def credentials(self) -> Credentials:
         """Raises Invalid for credentials that are not text, or a token without its session."""
-        return access.credentials(*(self.arguments.get(name) for name in CREDENTIALS))
+        given = access.credentials(*(self.arguments.get(name) for name in CREDENTIALS))
+        return replace(given, renewed=self.renewed)
+
+    def told(self, answer: Answer) -> Answer:
+        """The answer, and with it the token that follows the one which this call brought, if that was renewed."""
+        if not (more := self.renewed.fields()):
+            return answer
+        line = f"renewed_token: {self.renewed.token} (pass it as token from now on; the one you passed ends)"
+        return replace(answer, text=f"{answer.text}\n{line}", fields={**answer.fields, **more})
 
     def words(self, *names: str) -> dict[str, Any]:
         """Those of the named arguments that were given; null counts as left out."""

@@ -55,13 +55,30 @@ class Caller:
         return f"identity {self.identity} ({self.name})" if self.identity else f"agent {self.name}"
 
 
+@dataclass(slots=True)
+class Renewed:
+    """Where a call is told the token that follows the one it brought. Empty, unless that one was renewed."""
+
+    token: str = field(default="", repr=False)
+
+    def fields(self) -> dict[str, str]:
+        """What the result of the call has beside its own fields."""
+        return {"renewed_token": self.token} if self.token else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a call itself brought along; every part may be left out on a bound connection."""
+    """What a call itself brought along; every part may be left out on a bound connection.
+
+    `renewed` is where it hears of the token that follows its own: whoever cannot pass one on leaves it out. `admitted`: the call
+    was let in before and looks again, so that what was renewed meanwhile does not end it; no face ever says so.
+    """
 
     conversation_id: str | None = None
     session_id: str | None = None
     token: str | None = field(default=None, repr=False)
+    renewed: Renewed | None = field(default=None, repr=False, compare=False)
+    admitted: bool = False
 
 
 NO_CREDENTIALS = Credentials()

@@ -45,6 +45,8 @@ class Limits:
     page_max: int = 100
     page_characters: int = 100_000
     claim_seconds: int = 60
+    rotate_seconds: int = 0
+    grace_seconds: int = 3_600
     checkpoint_entries: int = 100
     command_characters: int = 1_000
     command_seconds: int = 30

@@ -17,6 +17,9 @@ from multiagent_bridge.model.journal import Entry
 HAND_OVER = "master_key.rotate"
 """The entry that a new key follows: facts `follows` (verifier key), `signed` by the old key, `accepted` by the new one."""
 
+REWRAP = "master_key.rewrap"
+"""The entry of conversations that got a new data key, with those they had wrapped anew."""
+
 CURRENT, ACCEPTED, RETIRED = "current", "accepted", "retired"
 
 STEPS = {CURRENT: (ACCEPTED,), ACCEPTED: (RETIRED,), RETIRED: ()}

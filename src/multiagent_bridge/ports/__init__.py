@@ -22,6 +22,8 @@ from multiagent_bridge.ports.meter import Meter
 from multiagent_bridge.ports.observer import Observer
 from multiagent_bridge.ports.parcels import Letterbox, Post, Source
 from multiagent_bridge.ports.passkeys import Passkeys
+from multiagent_bridge.ports.renewals import Renewals
+from multiagent_bridge.ports.reseals import Reseals
 from multiagent_bridge.ports.sandbox import Sandbox
 from multiagent_bridge.ports.sessions import Sessions
 from multiagent_bridge.ports.silences import Silences
@@ -57,6 +59,8 @@ __all__ = [
     "Observer",
     "Passkeys",
     "Post",
+    "Renewals",
+    "Reseals",
     "Sandbox",
     "Sessions",
     "Silences",

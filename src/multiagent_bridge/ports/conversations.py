@@ -33,7 +33,11 @@ class Conversations(Protocol):
         ...
 
     async def reseal(self, conversation_id: str, sealed_key: bytes, was: bytes) -> bool:
-        """Replace the wrapped data key if it still equals `was`: of many who race one gets True."""
+        """Replace the wrapped data keys if they still equal `was`: of many who race one gets True."""
+        ...
+
+    async def aged(self, limit: int) -> Sequence[Conversation]:
+        """The oldest `limit` that have more than one data key: older ones, which still open what they sealed."""
         ...
 
     async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:

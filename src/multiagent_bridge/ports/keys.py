@@ -78,16 +78,37 @@ class Keys(Protocol):
         """A new data key for the conversation, wrapped under the master key and bound to the conversation id."""
         ...
 
-    def rewrap(self, conversation: Conversation) -> bytes:
-        """The data key of the conversation, wrapped under the current master key. Raises Tampered, Unavailable."""
+    def renew(self, conversation: Conversation) -> bytes:
+        """A new data key on top of those the conversation has, which from then on only open; all of them wrapped under the
+        current master key. Raises Tampered, Unavailable.
+        """
+        ...
+
+    def newest(self, conversation: Conversation) -> bytes:
+        """The wrapped newest data key of the conversation, which no older one follows."""
+        ...
+
+    def names(self, conversation: Conversation) -> Sequence[bytes]:
+        """What a text begins with that the newest data key sealed, four bytes, then one for each older one."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether the store says that no conversation has an older data key: one that is back is refused."""
+        ...
+
+    def carried(self, settled: bool) -> bytes:
+        """What the current master key carries, and with it whether every older data key was destroyed."""
         ...
 
     def seal(self, conversation: Conversation, place: str, text: str) -> bytes:
-        """AES-GCM under the conversation's key; `place` (table, column, row) is bound to it."""
+        """AES-GCM under the conversation's newest data key; `place` (table, column, row) is bound to it."""
         ...
 
     def open(self, conversation: Conversation, place: str, sealed: bytes) -> str:
-        """The text. Raises Tampered when key, place or bytes do not fit."""
+        """The text, whichever of the conversation's data keys sealed it. Raises Tampered when key, place or bytes do not fit, and
+        for data keys that have ended: those under a retired master key, and older ones once they were destroyed.
+        """
         ...
 
     def digest(self, text: str) -> str:

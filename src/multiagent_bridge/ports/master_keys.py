@@ -26,3 +26,7 @@ class MasterKeys(Protocol):
         Raises RuntimeError for a step that is none of model.master_keys.STEPS.
         """
         ...
+
+    async def carry(self, key_id: str, carried: bytes, was: bytes) -> bool:
+        """Replace what the current one carries if that still equals `was`: of many who race one gets True."""
+        ...

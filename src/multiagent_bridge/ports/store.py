@@ -16,6 +16,8 @@ from multiagent_bridge.ports.journal import Journal
 from multiagent_bridge.ports.master_keys import MasterKeys
 from multiagent_bridge.ports.messages import Messages
 from multiagent_bridge.ports.passkeys import Passkeys
+from multiagent_bridge.ports.renewals import Renewals
+from multiagent_bridge.ports.reseals import Reseals
 from multiagent_bridge.ports.sessions import Sessions
 from multiagent_bridge.ports.silences import Silences
 from multiagent_bridge.ports.tasks import Tasks
@@ -67,10 +69,16 @@ class Tx(Protocol):
     def master_keys(self) -> MasterKeys: ...
 
     @property
+    def reseals(self) -> Reseals: ...
+
+    @property
     def browsers(self) -> Browsers: ...
 
     @property
     def passkeys(self) -> Passkeys: ...
+
+    @property
+    def renewals(self) -> Renewals: ...
 
 
 class Store(Protocol):
@@ -81,7 +89,7 @@ class Store(Protocol):
     """
 
     async def write(self, work: Callable[[Tx], Awaitable[T]], *, brief: bool = False) -> T:
-        """`brief`: a bounded handful of statements, such as one session's request. A store may run it at once in the event loop."""
+        """`brief`: a bounded handful of statements, such as one session's request. A store may run it in the event loop."""
         ...
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:

@@ -17,8 +17,9 @@ from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.messages import ACTION_TYPES, BIGGEST_ID, Delivery, Message
 from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Ids, Keys, Tx
-from multiagent_bridge.services.conversations import Conversations, Created, normal_code
+from multiagent_bridge.services.conversations import Conversations, Created
 from multiagent_bridge.services.gate import Gate, Ticket
+from multiagent_bridge.services.invites import normal_code
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.letters import OPERATOR
 from multiagent_bridge.services.messages import Messages

@@ -1,22 +1,24 @@
-"""Browsers: one-time links that sign a browser in, and the sign-ins that follow from them."""
+"""Browsers: one-time links and the code flow that sign a browser in, and the sign-ins that follow from them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from multiagent_bridge.errors import BridgeError, NotAllowed, NotFound, TooFast
+from multiagent_bridge.errors import Conflict, NotAllowed, NotFound, Unavailable
 from multiagent_bridge.guard import access
 from multiagent_bridge.guard import identities as guard
 from multiagent_bridge.model.browsers import BROWSER, SECRET_CHARACTERS, Browser, Link, Made, SignedIn
 from multiagent_bridge.model.callers import NO_CREDENTIALS, ROLES, Caller
 from multiagent_bridge.model.identities import Identity
 from multiagent_bridge.model.journal import Draft
-from multiagent_bridge.model.limits import SECOND, Limits, Window
+from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.ports import Clock, Ids, Keys, Meter, Store, Tx
+from multiagent_bridge.services.code_flow import FLOW_SECONDS, Begun, CodeFlow, elsewhere
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import Journal
+from multiagent_bridge.services.sign_in_failures import SignInFailures
 
 LINK_SECONDS = 60
 SIGNED_IN_SECONDS = 12 * 3_600
@@ -31,13 +33,21 @@ LOOK_SECONDS = 1
 REMEMBERED = 1_000
 """Browsers that are remembered in memory."""
 
-CROWD = 20
-"""All peers together may fail so many times as often as one of them."""
-
 TERMINAL = ("operator", "auditor")
 """What a browser is that the person at the terminal let in: not the owner, whose own acts stay at the terminal."""
 
 _SECRET = re.compile(rf"[0-9A-Za-z]{{{SECRET_CHARACTERS}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """What somebody who signs in will have; as in `Link`."""
+
+    name: str
+    roles: Sequence[str]
+    conversations: Sequence[str] | None
+    key: str
+    until: int
 
 
 class Browsers:
@@ -56,12 +66,20 @@ class Browsers:
         self._journal = journal
         self._store = store
         self._clock = clock
-        self._meter = meter
         self._ids = ids
         self._keys = keys
-        self._limits = limits
         self._known: dict[bytes, tuple[int, Browser]] = {}
-        self._silent_until: dict[str, int] = {}
+        self._failures = SignInFailures(journal, store, clock, meter, limits)
+        self._flow: CodeFlow | None = None
+
+    def accept(self, flow: CodeFlow) -> None:
+        """Let browsers sign in by this flow, too."""
+        self._flow = flow
+
+    @property
+    def issuer(self) -> str:
+        """Where else a browser may sign in: an https URL; empty for nowhere."""
+        return self._flow.issuer if self._flow else ""
 
     async def link(self, caller: Caller, until: int | None = None) -> Made:
         """Make a one-time link that lives `LINK_SECONDS`; who comes by it has the caller's roles, never the owner's.
@@ -82,7 +100,7 @@ class Browsers:
                 name=caller.name,
                 roles=roles,
                 conversations=None if caller.conversations is None else tuple(sorted(caller.conversations)),
-                key=caller.identity if caller.identity.startswith("key_") else "",
+                key=caller.identity,
                 until=until,
                 expires_at=now + LINK_SECONDS * SECOND,
             )
@@ -105,8 +123,49 @@ class Browsers:
                 raise NotAllowed("it has not the form of a code")
             signed = await self._store.write(lambda tx: self._signed_in(tx, given, number, cookie, peer))
         except NotAllowed as wrong:
-            raise await self._failed(wrong, guard.origin(peer)) from wrong
+            raise await self._failures.counted(wrong, guard.origin(peer), refusal()) from wrong
         return SignedIn(signed, cookie)
+
+    async def begin(self, base: str) -> Begun:
+        """Begin a sign-in at the issuer. `base` is the hub's URL as this browser calls it. Raises NotFound, Unavailable."""
+        return await self._following().begin(base)
+
+    async def finish(self, held: str, answer: Mapping[str, str], base: str, peer: str) -> SignedIn:
+        """Sign in who comes back from the issuer: `held` is the cookie of `begin`, `answer` the authorization response.
+
+        Raises NotFound without an issuer, NotAllowed, Unavailable and TooFast, whose fact `said` is the kind of refusal; it is
+        `elsewhere` when the response is no answer to what this browser began.
+        """
+        flow, whose = self._following(), guard.origin(peer)
+        if (over := self._failures.silence(whose)) is not None:
+            # each try makes the hub ask the issuer
+            raise over
+        number, cookie = self._ids.named(BROWSER), self._ids.secret()
+        try:
+            begun = flow.opened(held, answer.get("state", ""), base)
+            await self._use_up(begun.state)
+            person = await flow.person(begun, answer, peer)
+        except NotAllowed as wrong:
+            raise await self._failures.counted(wrong, whose, flow.refusal(wrong)) from wrong
+        except Unavailable as away:
+            raise await self._failures.counted(away, whose, flow.unavailable()) from away
+        scope = None if person.conversations is None else tuple(sorted(person.conversations))
+        ends = self._clock.now() + flow.seconds * SECOND
+        roles = tuple(role for role in ROLES if role in person.roles)
+        grant = _Grant(person.name, roles, scope, person.id, ends)
+        return SignedIn(await self._store.write(lambda tx: self._admitted(tx, grant, number, cookie, peer)), cookie)
+
+    def owner(self, identity: Identity) -> str:
+        """Who a signed-in browser belongs to, the same at each sign-in of the same person: a name for what a browser keeps.
+
+        Empty when that is not known. No secret, and nobody's name can be read from it.
+        """
+        found = next((held for _, held in self._known.values() if held.id == identity.id), None)
+        if found is None:
+            return ""
+        # the terminal has no identity of its own
+        who = found.key or f"{found.name}\n{' '.join(found.roles)}"
+        return self._keys.digest(f"browser owner {who}")[:32]
 
     async def authenticate(self, cookie: str) -> Identity | None:
         """Who sent the cookie; None for one that opens nothing: it ended, or is of another hub. Raises Unavailable."""
@@ -191,15 +250,35 @@ class Browsers:
         if not await self._stands(tx, link.key, now):
             raise NotAllowed("the key that made the link was revoked or has expired")
         ends = now + SIGNED_IN_SECONDS * SECOND
+        ends = ends if link.until is None else min(ends, link.until)
+        grant = _Grant(link.name, link.roles, link.conversations, link.key, ends)
+        return await self._admitted(tx, grant, number, cookie, peer)
+
+    async def _use_up(self, state: str) -> None:
+        """The state opens once: of many who bring it one goes on. Raises NotAllowed, Unavailable."""
+        until = self._clock.now() + FLOW_SECONDS * SECOND
+        used = Link(self._digest("state", state), "", (), None, "", None, until)
+
+        async def kept(tx: Tx) -> None:
+            await tx.browsers.sweep(self._clock.now())
+            await tx.browsers.add_link(used)
+
+        try:
+            await self._store.write(kept)
+        except Conflict as again:
+            raise elsewhere("the state was used before") from again
+
+    async def _admitted(self, tx: Tx, grant: _Grant, number: str, cookie: str, peer: str) -> Browser:
+        now = self._clock.now()
         browser = Browser(
             id=number,
             digest=self._digest("cookie", cookie),
-            name=link.name,
-            roles=link.roles,
-            conversations=link.conversations,
-            key=link.key,
+            name=grant.name,
+            roles=grant.roles,
+            conversations=grant.conversations,
+            key=grant.key,
             signed_in_at=now,
-            expires_at=ends if link.until is None else min(ends, link.until),
+            expires_at=grant.until,
             seen_at=now,
         )
         browser = replace(browser, seal=self._keys.digest(browser.bound()))
@@ -211,10 +290,14 @@ class Browsers:
             actor=_identity(browser).caller(peer).label,
             action="browser.sign_in",
             target=number,
-            facts={"peer": self._journal.safe(peer), "roles": " ".join(link.roles)},
+            facts=self._facts(browser, peer),
         )
         await self._journal.append(tx, draft)
         return browser
+
+    def _facts(self, browser: Browser, peer: str) -> dict[str, str | int | bool | None]:
+        facts: dict[str, str | int | bool | None] = {"peer": self._journal.safe(peer), "roles": " ".join(browser.roles)}
+        return {**facts, "by": browser.key} if browser.key else facts
 
     async def _looked(self, tx: Tx, digest: bytes, now: int) -> Browser | None:
         """The browser of that cookie, unless its row was altered or the key behind it ended."""
@@ -226,44 +309,16 @@ class Browsers:
         return found if await self._stands(tx, found.key, now) else None
 
     async def _stands(self, tx: Tx, key_id: str, now: int) -> bool:
-        if not key_id:
+        if not key_id.startswith("key_"):
+            # of the terminal or of an issuer: nothing of this hub to be revoked
             return True
         key = await tx.api_keys.get(key_id)
         return key is not None and not key.ended(now)
 
-    async def _failed(self, wrong: NotAllowed, peer: str) -> BridgeError:
-        """Count a failure and write it down; of a peer over its limit once, then silently. Returns what to raise."""
-        started = self._clock.monotonic()
-        left = self._silent_until.get(peer, 0) - started
-        if left > 0:
-            return _too_many(left)
-
-        async def written(tx: Tx) -> tuple[BridgeError, int]:
-            now = self._clock.now()
-            crowd = [Window(window.limit * CROWD, window.seconds) for window in self._limits.failures]
-            wait = await self._meter.charge(tx, f"{peer}:sign-in", self._limits.failures, now)
-            wait = wait or await self._meter.charge(tx, "everybody:sign-in", crowd, now)
-            outcome = _too_many(wait) if wait else refusal()
-            draft = Draft(
-                at=now,
-                conversation="",
-                session="",
-                actor="browser without identity",
-                action="browser.sign_in",
-                outcome="refused",
-                code=outcome.code,
-                target=self._journal.safe(peer),
-                facts={"reason": self._journal.safe(wrong.sentence)},
-            )
-            await self._journal.append(tx, draft)
-            return outcome, wait
-
-        outcome, wait = await self._store.write(written)
-        if wait:
-            if len(self._silent_until) >= REMEMBERED:
-                self._silent_until.clear()
-            self._silent_until[peer] = started + wait
-        return outcome
+    def _following(self) -> CodeFlow:
+        if self._flow is None:
+            raise NotFound("nobody signs in by an issuer here", "mab dashboard, at a terminal, prints a link")
+        return self._flow
 
     def _digest(self, kind: str, secret: str) -> bytes:
         # a code opens no session and a cookie no conversation, whatever anybody puts where
@@ -293,8 +348,3 @@ def refusal() -> NotAllowed:
 def _identity(browser: Browser) -> Identity:
     confined = None if browser.conversations is None else frozenset(browser.conversations)
     return Identity(browser.id, browser.name, BROWSER, frozenset(browser.roles), confined, browser.expires_at)
-
-
-def _too_many(wait: int) -> TooFast:
-    seconds = max(1, -(-wait // SECOND))
-    return TooFast("too many wrong codes", f"try again in {seconds} s", retry_after=seconds)

@@ -158,7 +158,7 @@ class Commands:
 
         windows = self._limits.reads if asked.dry_run else self._limits.writes
         conversation, session, enabling = await self._gate.enter(caller, given, ACTION, windows, admitted)
-        here = Credentials(conversation.id, session, given.token)
+        here = Credentials(conversation.id, session, given.token, admitted=True)
         try:
             if kinds := self._redaction.said(conversation.id, line).kinds:
                 raise Refused(
@@ -168,7 +168,10 @@ class Commands:
             verdict, order = await self._orders.written(line, enabling, session)
             if order is None or asked.dry_run:
                 return await self._store.write(lambda tx: self._judged(tx, caller, here, verdict, order))
-            command = await self._store.write(lambda tx: self._requested(tx, caller, here, enabling, order))
+            # read again with the command, since its data key may have been replaced meanwhile
+            conversation, command = await self._store.write(
+                lambda tx: self._requested(tx, caller, here, enabling, order)
+            )
         except BridgeError as refusal:
             raise await self._gate.refuse(caller, here, ACTION, refusal, seated=False) from refusal
         self._bell.ring(APPROVALS)
@@ -188,7 +191,9 @@ class Commands:
             reason += "; call again with dry_run=false to ask a person for it"
         return Told(state, order, digest, reason)
 
-    async def _requested(self, tx: Tx, caller: Caller, here: Credentials, enabling: Enabling, order: Order) -> Command:
+    async def _requested(
+        self, tx: Tx, caller: Caller, here: Credentials, enabling: Enabling, order: Order
+    ) -> tuple[Conversation, Command]:
         """The stored request: a new one, the open one that asks the same, or one that a grant has approved already."""
         me = await self._gate.standing(tx, caller, here, self._clock.now(), ACTION)
         if await self._enabled(me) != enabling:
@@ -202,7 +207,7 @@ class Commands:
                 mine.append(other)
         for other in mine:
             if other.digest == digest and other.state in ("pending", "approved"):
-                return other
+                return me.conversation, other
         if len(mine) >= self._limits.open_commands:
             raise Refused(f"{len(mine)} commands of this session are open", "wait for them: command_id, wait_seconds")
         number = self._ids.named("cmd")
@@ -230,7 +235,7 @@ class Commands:
             "grant": grant,
         }
         await me.record("command.request", number, facts, digest)
-        return command
+        return me.conversation, command
 
     async def _granted(self, me: Standing, order: Order) -> str:
         """The grant that covers the order and has just been charged one run, or empty."""
@@ -249,7 +254,7 @@ class Commands:
         conversation, command = await self._gate.enter(caller, given, ACTION, self._limits.reads, looked)
         if asked.dry_run:
             return self._telling(conversation, command)
-        here = Credentials(conversation.id, command.session_id, given.token)
+        here = Credentials(conversation.id, command.session_id, given.token, admitted=True)
         return await self._awaited(caller, here, asked, progress)
 
     async def _awaited(self, caller: Caller, here: Credentials, asked: Asked, progress: Progress | None) -> Told:

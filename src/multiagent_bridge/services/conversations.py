@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, NotFound, Refused
-from multiagent_bridge.guard import access, text
+from multiagent_bridge.errors import BridgeError, Invalid, NotFound, Refused
+from multiagent_bridge.guard import text
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller, Credentials
-from multiagent_bridge.model.conversations import Binding, Conversation, Invite
+from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.journal import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.sessions import Session, session_name
@@ -16,6 +16,7 @@ from multiagent_bridge.ports import Bell, Ids, Keys, Tx
 from multiagent_bridge.services.bounces import Bounces
 from multiagent_bridge.services.erasures import Erased, Erasures
 from multiagent_bridge.services.gate import Gate, Standing, Ticket, origin
+from multiagent_bridge.services.invites import Invites
 from multiagent_bridge.services.journal import Journal
 from multiagent_bridge.services.redaction import Redaction
 from multiagent_bridge.services.topics import inbox
@@ -84,6 +85,7 @@ class Conversations:
         erasures: Erasures,
         bell: Bell,
     ) -> None:
+        self._invites = Invites(keys, ids, limits)
         self._bounces = bounces
         self._erasures = erasures
         self._bell = bell
@@ -130,7 +132,7 @@ class Conversations:
                 ticket.session, ticket.authenticated = first.id, True
             invites: list[str | None] = [None]
             for session in sessions[1:]:
-                invites.append(await self._invited(tx, session, now, conversation.expires_at))
+                invites.append(await self._invites.made(tx, session, now, conversation.expires_at))
             facts = {"sessions": len(sessions), "seconds": seconds}
             await self._journal.record(tx, ticket, now, "conversation.create", conversation_id, facts)
             tokens = [self._keys.token(conversation_id, s.id, s.generation) for s in sessions]
@@ -153,27 +155,10 @@ class Conversations:
         if not isinstance(invite, str) or given.token:
             invalid = Invalid("pass either an invite or the three credentials", "an invite is text such as abcde-12345")
             raise await self._gate.refuse(caller, given, "conversation.join", invalid, seated=False) from None
-        digest = self._keys.code_digest(normal_code(invite))
+        digest = self._invites.digest(invite)
 
         async def by_code(tx: Tx, now: int, ticket: Ticket) -> Place:
-            taken = await tx.invites.take(digest)
-            session = await tx.sessions.get(taken.conversation_id, taken.session_id) if taken else None
-            conversation = await tx.conversations.get(taken.conversation_id) if taken else None
-            fits = taken is not None and bool(access.agreeing([_wanted(taken, now)], given))
-            if taken is None or session is None or conversation is None or now >= taken.expires_at or not fits:
-                raise NotAllowed(
-                    "that invite opens nothing",
-                    "it works once and for minutes; the owner makes a new one with: mab invite CONV SESSION",
-                    authentication="failed",
-                )
-            ticket.conversation, ticket.session = conversation.id, session.id
-            if conversation.expired(now):
-                raise Refused("the conversation has expired", f"its owner can renew it: mab extend {conversation.id}")
-            if access.contradicts(await tx.bindings.of(caller.agent), Credentials(conversation.id, session.id)):
-                raise Refused(
-                    "this connection is bound to another session of that conversation", "join from another connection"
-                )
-            ticket.authenticated = True
+            conversation, session = await self._invites.taken(tx, now, ticket, given, digest)
             await tx.sessions.heartbeat(conversation.id, session.id, now)
             sessions = await tx.sessions.of(conversation.id)
             return await self._seated(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
@@ -223,6 +208,14 @@ class Conversations:
 
         return await self._gate.own(caller, "conversation.show", shown)
 
+    async def count(self, caller: Caller) -> int:
+        """How many there are, expired ones included, for who may see every one; without an entry. Raises NotAllowed."""
+
+        async def counted(tx: Tx, now: int) -> int:
+            return len(await tx.conversations.list())
+
+        return await self._gate.look(caller, "conversation.show", counted)
+
     async def tokens(self, caller: Caller, conversation_id: str) -> Sequence[tuple[Session, str]]:
         """Every session with its current token, for the owner; the showing itself is an entry. Raises NotFound."""
 
@@ -247,7 +240,7 @@ class Conversations:
                     "that session is revoked", f"mab rotate {conversation_id} {session_id} gives it a new token"
                 )
             await self._journal.record(tx, ticket, now, "invite.create", session_id)
-            return await self._invited(tx, session, now, conversation.expires_at)
+            return await self._invites.made(tx, session, now, conversation.expires_at)
 
         return await self._gate.own(caller, "invite.create", invited)
 
@@ -260,6 +253,7 @@ class Conversations:
             fresh = []
             for session in await self._chosen(tx, ticket, conversation_id, session_id):
                 generation = await tx.sessions.rotate(conversation_id, session.id)
+                await tx.renewals.restart(conversation_id, session.id, generation, now)
                 await self._journal.record(tx, ticket, now, "token.rotate", session.id, {"generation": generation})
                 fresh.append(
                     (replace(session, generation=generation), self._keys.token(conversation_id, session.id, generation))
@@ -343,15 +337,6 @@ class Conversations:
         await tx.buckets.sweep(now)
         await tx.bindings.sweep(now - self._limits.conversation_seconds_max * SECOND, "key:")
 
-    async def _invited(self, tx: Tx, session: Session, now: int, expires_at: int) -> str:
-        await tx.invites.sweep(now)
-        code = self._ids.invite()
-        until = min(now + self._limits.invite_seconds * SECOND, expires_at)
-        await tx.invites.add(
-            Invite(self._keys.code_digest(normal_code(code)), session.conversation_id, session.id, until)
-        )
-        return code
-
     async def _existing(self, tx: Tx, ticket: Ticket, conversation_id: str) -> Conversation:
         conversation = await tx.conversations.get(conversation_id)
         if conversation is None:
@@ -393,16 +378,6 @@ class Conversations:
         return text.whole("ttl_seconds", seconds, 1, self._limits.conversation_seconds_max)
 
 
-def _wanted(invite: Invite, now: int) -> Binding:
-    """The binding that taking up the invite would be."""
-    return Binding("", invite.conversation_id, invite.session_id, 0, now)
-
-
 async def partners(tx: Tx, session: Session) -> Sequence[Session]:
     """Every other session of the conversation."""
     return [other for other in await tx.sessions.of(session.conversation_id) if other.id != session.id]
-
-
-def normal_code(code: str) -> str:
-    """An invite code as typed by a person: case and dashes do not count."""
-    return code.strip().lower().replace("-", "").replace(" ", "")

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from multiagent_bridge.errors import Tampered
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.journal import Entry
+from multiagent_bridge.model.master_keys import HAND_OVER, REWRAP
 from multiagent_bridge.model.messages import Message
-from multiagent_bridge.ports import Keys, Store
+from multiagent_bridge.model.reseals import DESTROYED
+from multiagent_bridge.ports import Keys, Store, Tx
 from multiagent_bridge.services.journal import PAGE as READ
 from multiagent_bridge.services.journal import Journal
 
 PAGE = 500
 """Messages opened in one transaction."""
+
+RENEWING = (HAND_OVER, REWRAP)
+"""Entries after which a conversation may have older data keys again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,16 @@ class Vouched:
     """What the entries read so far say is stored: each message of each living conversation."""
 
     sent: dict[str, dict[int, Sending]] = field(default_factory=dict)
+    destroyed: int = 0
+    """The entry that says that there is no older data key, 0 while there may be some."""
 
     def read(self, entry: Entry) -> None:
         if entry.outcome != "done":
             return
+        if entry.action == DESTROYED:
+            self.destroyed = entry.seq
+        elif entry.action in RENEWING:
+            self.destroyed = 0
         if entry.action in ("conversation.create", "conversation.import"):
             self.sent[entry.conversation] = {}
         elif entry.action in ("message.send", "message.import"):
@@ -106,6 +117,8 @@ class Evidence:
             told(entry.seq, 0)
 
         chain = await self._journal.verify(kept, read, limit)
+        if vouched.destroyed:
+            await self._no_older_data_key(vouched.destroyed, chain.size)
         conversations = {c.id: c for c in await self._store.read(lambda tx: tx.conversations.list())}
         count = 0
         for conversation_id, sent in vouched.sent.items():
@@ -121,6 +134,17 @@ class Evidence:
             told(chain.size, count)
         return Verified(chain.size, chain.root, chain.checkpoints, chain.last_checkpoint, count)
 
+    async def _no_older_data_key(self, entry: int, size: int) -> None:
+        aged = await self._store.read(lambda tx: tx.conversations.aged(1))
+        if not aged:
+            return
+        later = await self._journal.entries(size, PAGE)
+        if not any(one.action in RENEWING for one in later):
+            raise Tampered(
+                f"an older data key of {aged[0].id} is back, which entry {entry} says was destroyed",
+                "look who can write to the database",
+            )
+
     async def _vanished(self, conversation_id: str, size: int) -> bool:
         """Whether it is gone without an entry, also none that was written while we read."""
         later = await self._journal.entries(size, PAGE, conversation_id)
@@ -130,7 +154,9 @@ class Evidence:
         """Compare the stored messages of one conversation with what was vouched for. Returns how many there are."""
         waiting = dict(sent)
         after = 0
-        while page := await self._page(conversation.id, after, limit):
+        while (found := await self._page(conversation, after, limit))[1]:
+            # with the page, since its data keys may be replaced meanwhile
+            conversation, page = found
             after = page[-1].id
             for message in page:
                 vouched = waiting.pop(message.id, None)
@@ -155,8 +181,12 @@ class Evidence:
                 )
         return len(sent)
 
-    async def _page(self, conversation_id: str, after: int, limit: int) -> Sequence[Message]:
-        return await self._store.read(lambda tx: tx.messages.list(conversation_id, after, limit))
+    async def _page(self, conversation: Conversation, after: int, limit: int) -> tuple[Conversation, Sequence[Message]]:
+        async def looked(tx: Tx) -> tuple[Conversation, Sequence[Message]]:
+            now = await tx.conversations.get(conversation.id)
+            return now or conversation, await tx.messages.list(conversation.id, after, limit)
+
+        return await self._store.read(looked)
 
     async def _sent_later(self, conversation_id: str, number: int, size: int) -> bool:
         """Whether an entry written while we read vouches for the message."""

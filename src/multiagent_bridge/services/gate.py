@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from multiagent_bridge.errors import BridgeError, Fact, NotFound, Refused, TooFast, Unavailable
@@ -37,6 +37,8 @@ class Ticket:
     authenticated: bool = False
     refusable: tuple[str, Sequence[Window]] | None = None
     """The bucket that a refusal of this request is charged to; a refused write costs a read, since it wrote nothing."""
+    renewed: str = field(default="", repr=False)
+    """The token that follows the one which the request brought."""
 
     @property
     def actor(self) -> str:
@@ -117,6 +119,7 @@ class Gate:
                 await self.limit(tx, f"{conversation.id}/{session.id}:{kind}", windows, now)
                 ticket.refusable = (f"{conversation.id}/{session.id}:read", self._limits.reads)
                 await tx.sessions.heartbeat(conversation.id, session.id, now)
+                session = await self._aged(tx, given, ticket, now, conversation, session)
             return await verb(Standing(tx, now, conversation, session, sessions, ticket, self._journal))
 
         return await self._through(caller, given, action, admitted, brief=True)
@@ -228,7 +231,11 @@ class Gate:
             ticket.refusable = self._denied(caller)
             raise await self._refused(ticket, given, forbidden) from forbidden
         try:
-            return await self._store.write(lambda tx: admitted(within(tx, caller), ticket), brief=brief)
+            done = await self._store.write(lambda tx: admitted(within(tx, caller), ticket), brief=brief)
+            if given.renewed is not None:
+                # after the commit, and never with a refusal
+                given.renewed.token = ticket.renewed or given.renewed.token
+            return done
         except Unavailable:
             raise
         except BridgeError as refusal:
@@ -264,6 +271,8 @@ class Gate:
             if ticket.authenticated and not ticket.caller.operator:
                 await tx.sessions.heartbeat(ticket.conversation, ticket.session, now)
             await self._journal.refusal(tx, ticket, now, access.conversation_shown(given), outcome)
+            if outcome is refusal:
+                await self._warned(tx, ticket, now, given, refusal)
             return outcome
 
         return await self._store.write(written, brief=True)
@@ -346,6 +355,15 @@ class Gate:
     def alias(self, caller: Caller) -> str:
         """The caller's name as bindings are kept under it: a keyed digest, since a name may be anything a person typed."""
         return f"as:{self._keys.digest('agent name ' + caller.alias)}" if caller.alias else ""
+
+    async def _aged(
+        self, tx: Tx, given: Credentials, ticket: Ticket, now: int, conversation: Conversation, session: Session
+    ) -> Session:
+        """The admitted session, its token renewed if it is to be: `services.renewals`."""
+        return session
+
+    async def _warned(self, tx: Tx, ticket: Ticket, now: int, given: Credentials, refusal: BridgeError) -> None:
+        """Write down what a refusal gives away beside itself: `services.renewals`."""
 
     async def _owned(self, tx: Tx, given: Credentials, ticket: Ticket) -> Seat:
         conversation = await tx.conversations.get(given.conversation_id or "")

@@ -45,13 +45,15 @@ from multiagent_bridge.services.master_keys import MasterKeys
 from multiagent_bridge.services.messages import Messages
 from multiagent_bridge.services.notices import Notices
 from multiagent_bridge.services.orders import Advise, Judge, Orders
-from multiagent_bridge.services.overlaps import FollowingStore, OverlapGate
+from multiagent_bridge.services.overlaps import FollowingStore
 from multiagent_bridge.services.overview import Overview
 from multiagent_bridge.services.parcels import Parcels
 from multiagent_bridge.services.passkeys import Passkeys
 from multiagent_bridge.services.presence import Presence
 from multiagent_bridge.services.redaction import Redact, Redaction
+from multiagent_bridge.services.renewals import RenewalGate
 from multiagent_bridge.services.reports import Reports
+from multiagent_bridge.services.reseals import Reseals
 from multiagent_bridge.services.retention import Retention
 from multiagent_bridge.services.ringing import RingingStore
 from multiagent_bridge.services.runs import Runs
@@ -111,6 +113,7 @@ class Hub:
     parcels: Parcels
     backups: Backups
     master_keys: MasterKeys
+    reseals: Reseals
     gauges: Gauges
     presence: Presence
     bell: Bell
@@ -141,7 +144,7 @@ def assemble(
     presence, redaction = Presence(), Redaction(redact, keys)
     ringing = RingingStore(FollowingStore(store, keys, clock), bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
-    gate = OverlapGate(ringing, clock, keys, meter, journal, presence, limits)
+    gate = RenewalGate(ringing, clock, keys, meter, journal, presence, limits)
     notices = Notices(journal, keys)
     lapses = Lapses(ringing, journal, notices, bell, clock, keys)
     erasures = Erasures(journal, lapses, redaction, bell)
@@ -203,6 +206,7 @@ def assemble(
         parcels=Parcels(gate, journal, clock, keys),
         backups=Backups(gate, journal, backups, clock),
         master_keys=MasterKeys(gate, journal, keys),
+        reseals=Reseals(gate, journal, keys),
         gauges=Gauges(gate, ringing, presence, clock),
         presence=presence,
         bell=bell,

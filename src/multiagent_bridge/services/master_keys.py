@@ -1,4 +1,4 @@
-"""Rotation of the master key while hubs go on: hand over, wrap every data key anew, end the overlap (docs/guide/keys.md).
+"""Rotation of the master key while hubs go on: hand over, make new data keys, end the overlap (docs/guide/keys.md).
 
 Each step is one transaction that says in the store how far it is, so that whoever comes after a kill goes on from there.
 """
@@ -6,17 +6,21 @@ Each step is one transaction that says in the store how far it is, so that whoev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from multiagent_bridge.errors import BridgeError, Conflict, Fact
 from multiagent_bridge.model.callers import Caller
-from multiagent_bridge.model.master_keys import ACCEPTED, CURRENT, HAND_OVER, RETIRED, MasterKey
+from multiagent_bridge.model.master_keys import ACCEPTED, CURRENT, HAND_OVER, RETIRED, REWRAP, MasterKey
+from multiagent_bridge.model.reseals import Reseal
 from multiagent_bridge.ports import Keys, Tx
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.journal import Journal
 
 BATCH = 100
 """Data keys that are wrapped anew in one transaction."""
+
+EVERY = 1_000_000
+"""More conversations than a store has."""
 
 WAITING = "waiting"
 """State of a key of the ring that the store was never under."""
@@ -31,13 +35,50 @@ class Standing:
     left: int
     ring: Sequence[str]
     """Ids of the keys at hand."""
+    aged: int
+    """Conversations that have older data keys still."""
+    texts_left: int
+    """The messages in them: at most so many of them are under an older one, beside notes, tasks and commands."""
+    reseal: Reseal | None
+    """The newest replacement of older data keys."""
 
     def fields(self) -> dict[str, object]:
         rows = [{"master_key": key, "state": state, "verifier_key": verifier} for key, state, verifier in self.keys]
-        return {"master_keys": rows, "data_keys_left": self.left}
+        return {
+            "master_keys": rows,
+            "data_keys_left": self.left,
+            "conversations_left": self.aged,
+            "messages_left": self.texts_left,
+            "reseal": self.reseal and asdict(self.reseal),
+        }
 
     def of(self, state: str) -> Sequence[str]:
         return [key for key, found, _ in self.keys if found == state]
+
+
+async def renewed(tx: Tx, keys: Keys, limit: int) -> int:
+    """Give a new data key to the oldest `limit` conversations that are under another master key. Returns how many there were.
+
+    Raises Unavailable, Tampered, naming the one that cannot be wrapped anew.
+    """
+    found = await tx.conversations.sealed_elsewhere(keys.current, limit)
+    for conversation in found:
+        try:
+            fresh = keys.renew(conversation)
+        except BridgeError as error:
+            raise type(error)(f"{conversation.id} cannot be wrapped anew: {error.sentence}", error.hint) from error
+        await tx.conversations.reseal(conversation.id, fresh, conversation.sealed_key)
+    if found and keys.settled:
+        # a hub that had not heard of the rotation came late: its conversation has an older data key now
+        await settle(tx, keys, settled=False)
+    return len(found)
+
+
+async def settle(tx: Tx, keys: Keys, settled: bool) -> None:
+    """Have the current master key say whether every older data key was destroyed: if so, one that is back is refused."""
+    for row in await tx.master_keys.list():
+        if row.state == CURRENT:
+            await tx.master_keys.carry(row.id, keys.carried(settled), row.carried)
 
 
 class MasterKeys:
@@ -51,13 +92,17 @@ class MasterKeys:
 
         async def looked(tx: Tx, now: int, ticket: Ticket) -> Standing:
             rows = await self._rows(tx)
-            left = await tx.conversations.sealed_elsewhere(self._keys.current, 1_000_000)
+            left = await tx.conversations.sealed_elsewhere(self._keys.current, EVERY)
+            aged = await tx.conversations.aged(EVERY)
             known = {row.id for row in rows}
             waiting = [(key, WAITING, verifier) for key, verifier in self._keys.ring.items() if key not in known]
             return Standing(
                 [*waiting, *((row.id, row.state, row.verifier_key) for row in reversed(rows))],
                 len(left),
                 [*self._keys.ring],
+                len(aged),
+                sum(one.messages for one in aged),
+                await tx.reseals.newest(),
             )
 
         return await self._gate.own(caller, "master_key.list", looked)
@@ -90,29 +135,22 @@ class MasterKeys:
         return row
 
     async def rewrap(self, caller: Caller, limit: int = BATCH) -> int:
-        """Wrap up to `limit` data keys anew that are under another master key than the current. Returns how many were.
+        """Give up to `limit` conversations a new data key whose data keys are under another master key than the current, and
+        wrap those they have anew. Returns how many were.
 
-        Whoever reads or writes meanwhile reads the old wrapping or the new: the data key is the same. Raises NotAllowed,
-        Unavailable for one whose master key is not at hand, Tampered.
+        What is written from then on is sealed under the new one; the others open what they sealed, until `Reseals` has brought
+        it under the new one. Raises NotAllowed, Unavailable for one whose master key is not at hand, Tampered.
         """
 
         async def wrapped(tx: Tx, now: int, ticket: Ticket) -> int:
             await self._rows(tx)
-            found = await tx.conversations.sealed_elsewhere(self._keys.current, limit)
-            for conversation in found:
-                try:
-                    fresh = self._keys.rewrap(conversation)
-                except BridgeError as error:
-                    raise type(error)(
-                        f"{conversation.id} cannot be wrapped anew: {error.sentence}", error.hint
-                    ) from error
-                await tx.conversations.reseal(conversation.id, fresh, conversation.sealed_key)
-            if found:
-                facts = {"data_keys": len(found)}
-                await self._journal.record(tx, ticket, now, "master_key.rewrap", self._keys.current, facts)
-            return len(found)
+            count = await renewed(tx, self._keys, limit)
+            if count:
+                facts = {"data_keys": count}
+                await self._journal.record(tx, ticket, now, REWRAP, self._keys.current, facts)
+            return count
 
-        return await self._gate.own(caller, "master_key.rewrap", wrapped)
+        return await self._gate.own(caller, REWRAP, wrapped)
 
     async def retire(self, caller: Caller) -> Sequence[str]:
         """End the overlap: tokens and codes made under the old key open nothing any more. Returns the ids that ended.

@@ -160,7 +160,7 @@ class Messages:
         mail = await self._gate.enter(caller, given, "message.check", self._limits.reads, first, asked.backwards)
         if asked.query is None and (mail.letters or asked.backwards or not asked.wait_seconds):
             return mail
-        here = Credentials(mail.conversation_id, mail.session_id, given.token)
+        here = Credentials(mail.conversation_id, mail.session_id, given.token, admitted=True)
         try:
             if asked.query is not None:
                 return await self._searched(caller, here, mail, asked)

@@ -66,6 +66,15 @@ class Happened:
     rates: Sequence[Rate]
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Conversations with their sessions, newest activity first; the newest entries, oldest first; how many entries there are."""
+
+    rows: Sequence[tuple[Conversation, Sequence[Session]]]
+    entries: Sequence[Entry]
+    size: int
+
+
 class Overview:
     def __init__(self, gate: Gate, limits: Limits) -> None:
         self._gate = gate
@@ -85,6 +94,28 @@ class Overview:
                     found.setdefault(conversation.id, conversation)
             scenes = [await self._scene(tx, one, now) for one in found.values()]
             return Scenes(scenes, page[-1].id if every and len(page) == SCENES else "")
+
+        return await self._gate.look(caller, "conversation.show", looked)
+
+    async def latest(self, caller: Caller, most: int) -> Latest:
+        """The `most` conversations in which something was done last, expired ones too, then the newest. Raises NotAllowed.
+
+        Looks at `RECENT` entries and `most` conversations, however many there are.
+        """
+
+        async def looked(tx: Tx, now: int) -> Latest:
+            entries = await tx.journal.newest(RECENT)
+            found: dict[str, Conversation] = {}
+            done = (entry.conversation for entry in reversed(entries) if entry.conversation and entry.outcome == "done")
+            for one in dict.fromkeys(done):
+                conversation = await tx.conversations.get(one) if len(found) < most else None
+                if conversation is not None:
+                    found[one] = conversation
+            for conversation in await tx.conversations.newest(most) if len(found) < most else ():
+                if len(found) < most:
+                    found.setdefault(conversation.id, conversation)
+            rows = [(conversation, await tx.sessions.of(conversation.id)) for conversation in found.values()]
+            return Latest(rows, entries, (await tx.journal.head()).size)
 
         return await self._gate.look(caller, "conversation.show", looked)
 

@@ -117,8 +117,8 @@ class Pump:
                     whole = False
                 finally:
                     self._lock.acquire()
-                self._handing = None
                 if whole:
+                    self._handing = None
                     break
                 if self._connection is connection:
                     self._connection = None

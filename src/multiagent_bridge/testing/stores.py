@@ -22,6 +22,8 @@ from multiagent_bridge.testing.store_master_keys import MASTER_KEY_LAWS
 from multiagent_bridge.testing.store_messages import MESSAGE_LAWS
 from multiagent_bridge.testing.store_nouns import NOUN_LAWS
 from multiagent_bridge.testing.store_passkeys import PASSKEY_LAWS
+from multiagent_bridge.testing.store_renewals import RENEWAL_LAWS
+from multiagent_bridge.testing.store_reseals import RESEAL_LAWS
 from multiagent_bridge.testing.store_silences import SILENCE_LAWS
 from multiagent_bridge.testing.store_tasks import TASK_LAWS
 from multiagent_bridge.testing.store_transactions import TRANSACTION_LAWS
@@ -41,6 +43,8 @@ STORE_LAWS: tuple[StoreLaw, ...] = (
     *BROWSER_LAWS,
     *PASSKEY_LAWS,
     *MASTER_KEY_LAWS,
+    *RENEWAL_LAWS,
+    *RESEAL_LAWS,
 )
 """Each takes an empty store and raises `laws.Broken` when it does not hold."""
 

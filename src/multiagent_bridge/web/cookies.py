@@ -6,7 +6,15 @@ from multiagent_bridge.errors import NotAllowed
 from multiagent_bridge.web.rules import Headers, Refusal, Rules, authority, one
 
 SAFE = frozenset({"GET", "HEAD"})
-SECONDS = 12 * 3_600
+
+SECONDS = 7 * 86_400
+"""A cookie outlives every sign-in, so that the page can say that it ended: the hub alone knows when that is."""
+
+BROWSER = "mab_browser"
+FLOW = "mab_sign_in"
+"""Of a sign-in at the issuer that is under way. It is SameSite=Lax: who comes back from there comes from another site."""
+
+FLOW_SECONDS = 600
 
 LINES: tuple[tuple[bytes, bytes], ...] = (
     (
@@ -27,16 +35,29 @@ LINES: tuple[tuple[bytes, bytes], ...] = (
 """On every answer of the dashboard, refusals too."""
 
 
-def name(rules: Rules, headers: Headers) -> str:
+def name(rules: Rules, headers: Headers, kind: str = BROWSER) -> str:
     """The cookie's name. Cookies know no ports, so that two hubs of one machine need two names."""
     secure = rules.tls or bool(rules.proxies)
-    port = authority(one(headers, b"host") or "")[1]
-    return f"{'__Host-' if secure else ''}mab_browser{f'_{port}' if port else ''}"
+    return f"{'__Host-' if secure else ''}{kind}{_port(headers)}"
 
 
-def cookie(rules: Rules, headers: Headers) -> str:
+def left(headers: Headers) -> bool:
+    """Whether a browser that nobody is signed in with still holds the cookie of a sign-in at this hub: it ended."""
+    return any(_held(headers, f"{prefix}{BROWSER}{_port(headers)}") for prefix in ("", "__Host-"))
+
+
+def cookie(rules: Rules, headers: Headers, kind: str = BROWSER) -> str:
     """The value of our cookie; empty without it, and when a request has several of that name: one was planted."""
-    wanted = name(rules, headers)
+    found = _held(headers, name(rules, headers, kind))
+    return found[0] if len(found) == 1 else ""
+
+
+def _port(headers: Headers) -> str:
+    port = authority(one(headers, b"host") or "")[1]
+    return f"_{port}" if port else ""
+
+
+def _held(headers: Headers, wanted: str) -> list[str]:
     found = []
     for key, value in headers:
         if key == b"cookie":
@@ -44,14 +65,15 @@ def cookie(rules: Rules, headers: Headers) -> str:
                 called, _, held = part.strip().partition("=")
                 if called == wanted:
                     found.append(held)
-    return found[0] if len(found) == 1 else ""
+    return found
 
 
-def written(rules: Rules, headers: Headers, value: str) -> str:
+def written(rules: Rules, headers: Headers, value: str, kind: str = BROWSER) -> str:
     """The Set-Cookie line; an empty `value` takes the cookie away."""
     secure = "; Secure" if rules.tls or rules.proxies else ""
-    age = SECONDS if value else 0
-    return f"{name(rules, headers)}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"
+    age, same = (SECONDS, "Strict") if kind == BROWSER else (FLOW_SECONDS, "Lax")
+    line = f"{name(rules, headers, kind)}={value}; Path=/; HttpOnly; SameSite={same}"
+    return f"{line}; Max-Age={age if value else 0}{secure}"
 
 
 def checked(rules: Rules, method: str, headers: Headers) -> None:

@@ -13,6 +13,7 @@ from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.web import approvals, conversations, cookies, health, journal, live, sign_in, tasks
 from multiagent_bridge.web.feed import Feed
 from multiagent_bridge.web.pages import NAVIGATION, Pages, Visit
+from multiagent_bridge.web.proof import Proof
 from multiagent_bridge.web.rules import Headers, Rules
 from multiagent_bridge.web.sharing import Sharing
 from multiagent_bridge.web.static_files import PREFIX, StaticFiles
@@ -28,6 +29,7 @@ class Dashboard:
 
     def __init__(self, hub: Hub, now: Callable[[], int]) -> None:
         """`now` is the hub's clock, in microseconds since 1970."""
+        self.proof = Proof()
         self.hub = hub
         self.feed = Feed(hub)
         self.static = StaticFiles()
@@ -38,6 +40,7 @@ class Dashboard:
         """Every route of the dashboard, for a face of these rules."""
         own: list[BaseRoute] = [
             self.static.route(),
+            self.proof.route(),
             self.pages.get("/events", self._events),
             *sign_in.routes(self.pages, self.feed, rules),
         ]

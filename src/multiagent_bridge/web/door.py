@@ -17,6 +17,7 @@ from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, TooFast, 
 from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.identities import Identity
 from multiagent_bridge.web import rules as judge
+from multiagent_bridge.web.proof import PATH as PROOF
 from multiagent_bridge.web.rules import Headers, Refusal, Rules
 
 BODY_BYTES = 4 << 20
@@ -29,6 +30,8 @@ NOTED_SECONDS = 10.0
 METADATA = "/.well-known/oauth-protected-resource"
 OPEN = frozenset({"/healthz", "/readyz", METADATA, f"{METADATA}/mcp"})
 """Routes that need no credential, since they tell nothing. Every other path does, whether there is a route or not."""
+
+PROBES = frozenset({"/healthz", "/readyz", PROOF})
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +151,8 @@ class Door:
         peer = (scope["client"] or ("",))[0]
         try:
             rules = self._rules
-            if scope["path"] in ("/healthz", "/readyz"):
-                # probes come to the machine itself, not through the proxy
+            if scope["path"] in PROBES:
+                # they come to the machine itself, not through the proxy
                 rules = Rules(rules.hosts, rules.origins, (), rules.tls)
             client = judge.checked(
                 rules, scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], peer

@@ -75,7 +75,10 @@ class HttpFace:
                 made.close()
             raise
         host, port = sockets[0].getsockname()[:2]
-        self.url = place.public_url.rstrip("/") or addresses.shown(host, port, certificates is not None)
+        own = addresses.shown(host, port, certificates is not None)
+        self.url = place.public_url.rstrip("/") or own
+        self.asked = "" if place.tls_client_ca else own
+        """Where this machine may ask without a credential; empty where nobody may without a certificate."""
         self._window = window
         if window is not None:
             more = [*more, *window.routes(self.rules)]

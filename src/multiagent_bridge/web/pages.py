@@ -19,6 +19,7 @@ from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.web import wording
 from multiagent_bridge.web.sharing import Sharing
 from multiagent_bridge.web.static_files import StaticFiles
+from multiagent_bridge.web.strangers import told
 
 SIGN_IN = "/sign-in"
 FIELDS = 200
@@ -186,9 +187,7 @@ class Pages:
         """The page that says how to sign in, and nothing else; for a part of a page, where to go."""
         if request.headers.get("hx-request") == "true":
             return Response(status_code=status, headers={"hx-redirect": SIGN_IN})
-        # the browser takes the cookie away with its time, and we at a sign-out: who still has one was signed out elsewhere
-        ended = "mab_browser" in request.headers.get("cookie", "")
-        return self.rendered("sign_in.html", status, {"error": None, "ended": ended})
+        return self.rendered("sign_in.html", status, told(self.hub, request))
 
     def _guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def served(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Signing in by a one-time code, and out. The code comes in the body of a form, never in an address that is sent."""
+"""Signing in by a one-time code or at the issuer, and out. A link's code comes in the body of a form, never in an address."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from starlette.routing import BaseRoute, Route
 from multiagent_bridge.errors import BridgeError, TooFast
 from multiagent_bridge.model.identities import OIDC, Identity
 from multiagent_bridge.model.instants import microseconds_to_iso
-from multiagent_bridge.web import cookies
+from multiagent_bridge.web import code_flow, cookies
 from multiagent_bridge.web.feed import Feed
 from multiagent_bridge.web.pages import SIGN_IN, Pages, Visit, form_fields
 from multiagent_bridge.web.rules import Rules
+from multiagent_bridge.web.strangers import told
 
 LINKS = "/sign-in-links"
 """Where a program with a bearer credential gets a code for a browser of its own person."""
@@ -26,7 +27,11 @@ def routes(pages: Pages, feed: Feed, rules: Rules) -> Sequence[BaseRoute]:
     async def asked(request: Request) -> Response:
         if request.scope["state"]["identity"] is not None:
             return Response(status_code=303, headers={"location": "/"})
-        return pages.stranger(request, 200)
+        headers = request.scope["headers"]
+        # said once: the cookie of a sign-in that ended opens nothing any more
+        shown = cookies.left(headers) and request.headers.get("sec-fetch-dest") == "document"
+        gone = {"set-cookie": cookies.written(rules, headers, "")} if shown else {}
+        return pages.rendered("sign_in.html", 200, told(hub, request), **gone)
 
     async def signed_in(request: Request) -> Response:
         state = request.scope["state"]
@@ -40,7 +45,7 @@ def routes(pages: Pages, feed: Feed, rules: Rules) -> Sequence[BaseRoute]:
                 feed.end(before.id)
         except BridgeError as error:
             later = {"retry-after": str(max(1, int(error.retry_after)))} if isinstance(error, TooFast) else {}
-            return pages.rendered("sign_in.html", error.http_status, {"error": error, "ended": False}, **later)
+            return pages.rendered("sign_in.html", error.http_status, told(hub, request, error), **later)
         line = cookies.written(rules, request.scope["headers"], made.cookie)
         return Response(status_code=303, headers={"location": "/", "set-cookie": line})
 
@@ -53,6 +58,7 @@ def routes(pages: Pages, feed: Feed, rules: Rules) -> Sequence[BaseRoute]:
     return (
         Route(SIGN_IN, asked, methods=["GET"]),
         Route(SIGN_IN, signed_in, methods=["POST"]),
+        *code_flow.routes(pages, rules),
         pages.post("/sign-out", signed_out),
     )
 

@@ -35,3 +35,11 @@ class MasterKeys:
             return False
         table[key.id] = replace(found, state=key.state, carried=key.carried)
         return True
+
+    async def carry(self, key_id: str, carried: bytes, was: bytes) -> bool:
+        table = self._tables.changing().master_keys
+        found = table.get(key_id)
+        if found is None or (found.state, found.carried) != (CURRENT, was):
+            return False
+        table[key_id] = replace(found, carried=carried)
+        return True

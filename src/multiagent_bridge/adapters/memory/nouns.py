@@ -62,6 +62,10 @@ class Conversations:
         name = bytes.fromhex(key_id)
         return [c for c in self._tables.looking().conversations.values() if c.sealed_key[:4] != name][:limit]
 
+    async def aged(self, limit: int) -> Sequence[Conversation]:
+        # one data key is 64 or 68 bytes when it is wrapped; who has more has older ones
+        return [c for c in self._tables.looking().conversations.values() if len(c.sealed_key) > 68][:limit]
+
     async def reseal(self, conversation_id: str, sealed_key: bytes, was: bytes) -> bool:
         table = self._tables.changing().conversations
         found = table.get(conversation_id)
@@ -89,7 +93,7 @@ class Conversations:
             del tables.grants[grant.id]
         for command in [c for c in tables.commands.values() if c.conversation_id == conversation_id]:
             del tables.commands[command.id]
-        for rows in (tables.tasks, tables.silences, tables.orphans, tables.told):
+        for rows in (tables.tasks, tables.silences, tables.orphans, tables.told, tables.renewals):
             for row in [k for k in rows if k[0] == conversation_id]:
                 del rows[row]
         for bucket in [k for k in tables.buckets if k.startswith(f"{conversation_id}/")]:

@@ -18,6 +18,8 @@ from multiagent_bridge.adapters.memory.master_keys import MasterKeys
 from multiagent_bridge.adapters.memory.messages import Messages
 from multiagent_bridge.adapters.memory.nouns import Bindings, Buckets, Conversations, Invites, Sessions
 from multiagent_bridge.adapters.memory.passkeys import Passkeys
+from multiagent_bridge.adapters.memory.renewals import Renewals
+from multiagent_bridge.adapters.memory.reseals import Reseals
 from multiagent_bridge.adapters.memory.silences import Silences
 from multiagent_bridge.adapters.memory.tables import Tables
 from multiagent_bridge.adapters.memory.tasks import Tasks
@@ -43,6 +45,8 @@ class MemoryTx:
         "master_keys",
         "messages",
         "passkeys",
+        "renewals",
+        "reseals",
         "sessions",
         "silences",
         "tasks",
@@ -63,8 +67,10 @@ class MemoryTx:
         self.silences = Silences(tables)
         self.api_keys = ApiKeys(tables)
         self.master_keys = MasterKeys(tables)
+        self.reseals = Reseals(tables)
         self.browsers = Browsers(tables)
         self.passkeys = Passkeys(tables)
+        self.renewals = Renewals(tables)
 
 
 class MemoryStore:

@@ -14,6 +14,8 @@ from multiagent_bridge.model.journal import Head
 from multiagent_bridge.model.master_keys import MasterKey
 from multiagent_bridge.model.messages import Message
 from multiagent_bridge.model.passkeys import Challenge, Passkey
+from multiagent_bridge.model.renewals import Renewal
+from multiagent_bridge.model.reseals import Reseal
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Orphan, Silence, Watch
 from multiagent_bridge.model.tasks import Task
@@ -54,10 +56,12 @@ class Tables:
     watch: Watch | None = None
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     master_keys: dict[str, MasterKey] = field(default_factory=dict)
+    reseals: tuple[Reseal, ...] = ()
     browsers: dict[str, Browser] = field(default_factory=dict)
     sign_in_links: dict[bytes, Link] = field(default_factory=dict)
     passkeys: dict[str, Passkey] = field(default_factory=dict)
     challenges: dict[bytes, Challenge] = field(default_factory=dict)
+    renewals: dict[tuple[str, str], Renewal] = field(default_factory=dict)
     lines: dict[int, tuple[str, str]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
     head: Head = Head.EMPTY

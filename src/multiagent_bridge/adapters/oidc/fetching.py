@@ -1,4 +1,4 @@
-"""Small JSON documents of the issuer: bounded in size and time, never redirected, never compressed."""
+"""Small JSON documents of the issuer, and forms posted to it: bounded in size and time, never redirected, never compressed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import ssl
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import httpx2
@@ -23,7 +24,7 @@ LONGEST_URL = 2_000
 
 
 class Fetching:
-    """Fetches documents of one origin. Neither proxies nor credentials are taken from the environment."""
+    """Neither proxies nor credentials are taken from the environment."""
 
     def __init__(self, authorities: str = "", seconds: float = SECONDS, longest: int = LONGEST) -> None:
         """`authorities`: file of those that may vouch for the issuer's certificate; empty: the usual ones.
@@ -36,6 +37,18 @@ class Fetching:
 
     async def document(self, url: str) -> dict[str, object]:
         """The JSON object at `url`. Raises Unavailable with the kind of failure, never with what a server said."""
+        _, found = await self._asked("GET", url, (200,), {}, None)
+        return found
+
+    async def posted(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, object]]:
+        """Post a form: the status, one of 200, 400 and 401 (RFC 6749, section 5), and the JSON object. Raises as `document`."""
+        return await self._asked("POST", url, (200, 400, 401), headers, form)
+
+    async def _asked(
+        self, method: str, url: str, good: Collection[int], more: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> tuple[int, dict[str, object]]:
         if self._trust is None:
             # reading the certificates of all authorities takes tens of milliseconds
             self._trust = await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
@@ -43,6 +56,7 @@ class Fetching:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"multiagent-bridge/{__version__}",
+            **more,
         }
         try:
             async with asyncio.timeout(self._seconds):
@@ -50,9 +64,9 @@ class Fetching:
                     httpx2.AsyncClient(
                         verify=self._trust, follow_redirects=False, trust_env=False, timeout=self._seconds
                     ) as client,
-                    client.stream("GET", url, headers=headers) as answer,
+                    client.stream(method, url, headers=headers, data=form) as answer,
                 ):
-                    if answer.status_code != 200:
+                    if answer.status_code not in good:
                         raise failed(f"it answered {answer.status_code}")
                     if answer.headers.get("content-encoding", "identity") != "identity":
                         raise failed("its answer is compressed")
@@ -61,7 +75,7 @@ class Fetching:
             raise failed(f"no answer within {self._seconds:g} s") from error
         except httpx2.HTTPError as error:
             raise failed(_kind(error)) from error
-        return _object(body)
+        return answer.status_code, _object(body)
 
     async def _body(self, answer: httpx2.Response) -> bytes:
         body = bytearray()
@@ -82,7 +96,7 @@ def _trusting(authorities: str) -> ssl.SSLContext:
 
 
 def failed(why: str) -> Unavailable:
-    return Unavailable(f"the keys of the token issuer cannot be had: {why}", "try again soon; look at the issuer")
+    return Unavailable(f"the token issuer cannot be used: {why}", "try again soon; look at the issuer")
 
 
 def checked(name: str, url: str) -> str:

@@ -14,8 +14,9 @@ from multiagent_bridge.ports import Clock
 DISCOVERY = "/.well-known/openid-configuration"
 TYPES = ("jwt", "at+jwt", "application/at+jwt")
 
+REQUIRED = ("iss", "aud", "sub", "exp")
+
 _OPTIONS: jwt.types.Options = {
-    "require": ["iss", "aud", "sub", "exp"],
     # the hub judges times by its own clock
     "verify_exp": False,
     "verify_nbf": False,
@@ -49,21 +50,29 @@ class OidcIssuer:
             raise Invalid("an algorithm of tokens is not one of ours", f"use {', '.join(ALGORITHMS.values())}")
         self._audience = tuple(audience)
         self._jwks_url = checked("the address of the issuer's keys", jwks_url) if jwks_url else ""
-        self._fetching = fetching or Fetching()
+        self.fetching = fetching or Fetching()
         self._allowed = frozenset(algorithms)
         self._keys = KeySet(self._published, clock, self._allowed, times or Times())
 
     async def claims(self, bearer: str) -> Mapping[str, object]:
-        name, algorithm = self._header(bearer)
+        return await self.verified(bearer, self._audience, TYPES)
+
+    async def verified(
+        self, bearer: str, audience: Sequence[str], types: Sequence[str], required: Sequence[str] = ()
+    ) -> Mapping[str, object]:
+        """The claims of a token of one of these types that the issuer signed for that audience, the `required` ones among
+        them. Raises as `claims`.
+        """
+        name, algorithm = self._header(bearer, types)
         key = await self._keys.find(name, algorithm)
         try:
             found: dict[str, object] = jwt.decode(
                 bearer,
                 key.public,
                 algorithms=[key.algorithm],
-                audience=self._audience,
+                audience=audience,
                 issuer=self.name,
-                options=_OPTIONS,
+                options={**_OPTIONS, "require": [*REQUIRED, *required]},
             )
         except jwt.PyJWTError as error:
             raise NotAllowed(f"the token does not verify ({type(error).__name__})") from error
@@ -74,7 +83,7 @@ class OidcIssuer:
     async def close(self) -> None:
         await self._keys.close()
 
-    def _header(self, bearer: str) -> tuple[str | None, str]:
+    def _header(self, bearer: str, types: Sequence[str]) -> tuple[str | None, str]:
         """Name of the key and algorithm, neither believed yet. Raises NotAllowed."""
         try:
             header = jwt.get_unverified_header(bearer)
@@ -85,7 +94,7 @@ class OidcIssuer:
             raise NotAllowed("the token is signed by an algorithm that is not allowed")
         if "crit" in header or "b64" in header:
             raise NotAllowed("the token's header asks for what nobody here understands")
-        if not isinstance(kind, str) or kind.lower() not in TYPES:
+        if not isinstance(kind, str) or kind.lower() not in types:
             raise NotAllowed("the token is of another type")
         if name is not None and (not isinstance(name, str) or not 0 < len(name) <= KEY_ID_CHARACTERS):
             raise NotAllowed("the token names no usable key")
@@ -93,18 +102,27 @@ class OidcIssuer:
 
     async def _published(self) -> Mapping[str, object]:
         """The key set as the issuer publishes it now. Raises Unavailable."""
-        return await self._fetching.document(self._jwks_url or await self._discovered())
+        return await self.fetching.document(self._jwks_url or await self._discovered())
 
-    async def _discovered(self) -> str:
-        """Where the keys are (OpenID Connect Discovery, section 4): of the issuer's own origin only."""
-        document = await self._fetching.document(self.name.rstrip("/") + DISCOVERY)
+    async def metadata(self) -> Mapping[str, object]:
+        """What the issuer says of itself now (OpenID Connect Discovery, section 4). Raises Unavailable."""
+        document = await self.fetching.document(self.name.rstrip("/") + DISCOVERY)
         if document.get("issuer") != self.name:
             raise failed("its discovery document is of another issuer")
-        found = document.get("jwks_uri")
-        try:
-            url = checked("its jwks_uri", found if isinstance(found, str) else "")
-        except Invalid as error:
-            raise failed(error.sentence) from error
+        return document
+
+    async def _discovered(self) -> str:
+        """Where the keys are: of the issuer's own origin only."""
+        url = named(await self.metadata(), "jwks_uri")
         if not same_origin(url, self.name):
             raise failed("its keys are on another host: set oidc.jwks_url if that is right")
         return url
+
+
+def named(document: Mapping[str, object], name: str) -> str:
+    """An address that the issuer's metadata name. Raises Unavailable for one that is neither HTTPS nor of this machine."""
+    found = document.get(name)
+    try:
+        return checked(f"its {name}", found if isinstance(found, str) else "")
+    except Invalid as error:
+        raise failed(error.sentence) from error

@@ -32,6 +32,15 @@ class HomeLetterbox:
     def keep(self, parcel: Parcel, seen: Seen) -> None:
         self._kept.write(parcel.worker, seen, parcel)
 
+    def renew(self, parcel: Parcel) -> None:
+        """Keep the renewed token of the parcel that the worker took last, durably; one that was followed by another stays away.
+
+        The caller holds the lock of the worker. Raises Unavailable.
+        """
+        seen = self._kept.seen(parcel.worker)
+        if seen is not None and seen.sequence == parcel.sequence:
+            self._kept.write(parcel.worker, seen, parcel)
+
     def parcel(self, worker: str) -> Parcel | None:
         """The credentials that the worker took last; None for none yet."""
         return self._kept.parcel(worker)

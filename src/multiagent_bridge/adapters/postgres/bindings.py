@@ -29,10 +29,15 @@ class Bindings:
 
     async def of(self, agent: str) -> Sequence[Binding]:
         rows = await self._run.rows(_SQL["of"], {"agent": agent})
+        seen = self._run.seen
         for row in rows:
-            self._run.seen["conversations", row[1]] = row[5:12]
-            self._run.seen["sessions", row[1], row[2]] = row[12:]
-        return [Binding(*row[:5]) for row in rows]
+            seen["conversations", row[1]] = [row[5:12]]
+            seen["sessions", row[1], row[13]] = [row[12:21]]
+            for key, *times in zip(*(column or () for column in row[22:]), strict=True):
+                seen["buckets", key] = [tuple(times)]
+        if rows and rows[0][21]:
+            seen["sessions", rows[0][1]] = [row[12:21] for row in rows]
+        return [Binding(*one) for one in dict.fromkeys(row[:5] for row in rows)]
 
     async def holders(self, conversation_id: str, session_id: str) -> Sequence[str]:
         values = {"conversation_id": conversation_id, "session_id": session_id}

@@ -18,3 +18,6 @@ DELETE FROM buckets WHERE greatest(t1, t2, t3) <= :now;
 
 -- name: stored
 SELECT t1, t2, t3 FROM buckets WHERE key = :key;
+
+-- name: charge_known
+UPDATE buckets SET t1 = :t1, t2 = :t2, t3 = :t3 WHERE key = :key AND t1 = :was1 AND t2 = :was2 AND t3 = :was3;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Statements, missing
+from multiagent_bridge.adapters.postgres.statements import Late, Statements, missing
 from multiagent_bridge.model.conversations import Conversation
 
 _SQL = named("conversations")
@@ -35,7 +35,13 @@ class Conversations:
         return Conversation(*row) if row else None
 
     async def count_message(self, conversation_id: str, size: int) -> int:
-        row = await self._run.row(_SQL["count_message"], {"id": conversation_id, "size": size})
+        values: dict[str, str | int] = {"id": conversation_id, "size": size}
+        key = ("conversations", conversation_id)
+        if (row := self._run.known(key)) is not None:
+            number = Conversation(*row).last_message + 1
+            self._run.put_off(Late(_SQL["count_known"], values | {"number": number}), key)
+            return number
+        row = await self._run.row(_SQL["count_message"], values)
         if row is None:
             raise missing("conversation")
         return int(row[0])
@@ -57,6 +63,9 @@ class Conversations:
     async def reseal(self, conversation_id: str, sealed_key: bytes, was: bytes) -> bool:
         values = {"id": conversation_id, "sealed_key": sealed_key, "was": was}
         return bool(await self._run.change(_SQL["reseal"], values))
+
+    async def aged(self, limit: int) -> Sequence[Conversation]:
+        return [Conversation(*row) for row in await self._run.rows(_SQL["aged"], {"limit": limit})]
 
     async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:
         values = {"limit": limit} if before is None else {"limit": limit, "before": before}

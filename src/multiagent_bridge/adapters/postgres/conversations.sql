@@ -9,6 +9,10 @@ SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FRO
 UPDATE conversations SET last_message = last_message + 1, messages = messages + 1, bytes = bytes + :size
 WHERE id = :id RETURNING last_message;
 
+-- name: count_known
+UPDATE conversations SET last_message = :number::bigint, messages = messages + 1, bytes = bytes + :size
+WHERE id = :id AND last_message = :number - 1;
+
 -- name: extend
 UPDATE conversations SET expires_at = :expires_at WHERE id = :id;
 
@@ -26,6 +30,10 @@ WHERE substring(sealed_key FROM 1 FOR 4) <> :name ORDER BY seq LIMIT :limit;
 
 -- name: reseal
 UPDATE conversations SET sealed_key = :sealed_key WHERE id = :id AND sealed_key = :was;
+
+-- name: aged
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+WHERE length(sealed_key) > 68 ORDER BY seq LIMIT :limit;
 
 -- name: newest
 SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations

@@ -10,6 +10,18 @@ WITH written AS (
   SELECT * FROM unnest(:seqs::bigint[], :conversations::text[], :lines::text[]))
 UPDATE journal_head SET head = :head;
 
+-- Both are prepared by name, see framing.py: the head if nobody else moved it, and `append` of texts in hexadecimal digits.
+
+-- name: lock_known
+SELECT 1 FROM journal_head WHERE head = :head FOR UPDATE;
+
+-- name: append_spelled
+WITH written AS (
+  INSERT INTO journal (seq, conversation_id, line)
+  SELECT seq, convert_from(decode(conversation, 'hex'), 'UTF8'), convert_from(decode(line, 'hex'), 'UTF8')
+  FROM unnest(:seqs::bigint[], :conversations::text[], :lines::text[]) AS entry (seq, conversation, line))
+UPDATE journal_head SET head = :head;
+
 -- name: line
 SELECT line FROM journal WHERE seq = :seq;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from multiagent_bridge.model import journal
 from multiagent_bridge.model.journal import Draft, Entry, Head
@@ -32,6 +33,15 @@ class Mark:
     stored: int
 
 
+class Unstored(TypedDict):
+    """The values of the statement that stores entries."""
+
+    seqs: list[int]
+    conversations: list[str]
+    lines: list[str]
+    head: str
+
+
 class Ledger:
     """Entries of the transactions that are committed together. `text` is the head as it was when it was locked."""
 
@@ -56,8 +66,8 @@ class Ledger:
         self.head, self._stored = mark.head, mark.stored
         del self._entries[mark.entries :]
 
-    def unstored(self) -> dict[str, object] | None:
-        """The values of the statement that stores what is not stored yet; None when everything is."""
+    def unstored(self) -> Unstored | None:
+        """What is not stored yet; None when everything is."""
         entries = self._entries[self._stored :]
         if not entries:
             return None

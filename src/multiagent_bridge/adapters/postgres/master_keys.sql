@@ -7,3 +7,6 @@ VALUES (:id, :verifier_key, :state, :since, :carried);
 
 -- name: change
 UPDATE master_keys SET state = :state, carried = :carried WHERE id = :id AND state = :was;
+
+-- name: carry
+UPDATE master_keys SET carried = :carried WHERE id = :id AND state = 'current' AND carried = :was;

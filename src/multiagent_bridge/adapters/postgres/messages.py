@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Statements
+from multiagent_bridge.adapters.postgres.statements import Statements, moved
 from multiagent_bridge.model.messages import Delivery, Message
 
 _SQL = named("messages")
+_COUNT = named("conversations")["count_known"]
+_BEAT = named("sessions")["heartbeat"]
+_CHARGE = named("buckets")["charge_known"]
+_CHARGED = _CHARGE.names
 _END = 2**63 - 1
 
 
@@ -20,7 +24,7 @@ class Messages:
 
     async def add(self, message: Message, recipients: Sequence[str]) -> None:
         m = message
-        values = {
+        values: dict[str, object] = {
             "conversation_id": m.conversation_id,
             "id": m.id,
             "sender": m.sender,
@@ -32,15 +36,21 @@ class Messages:
             "idempotency_key": m.idempotency_key,
             "digest": m.digest,
         }
-        await self._run.do(_SQL["add"], {**values, "recipients": list(dict.fromkeys(recipients))})
+        values["recipients"] = list(dict.fromkeys(recipients))
+        if (sending := self._sending(message)) is None:
+            await self._run.do(_SQL["add"], values)
+            return
+        self._run.late = []
+        if not await self._run.rows(_SQL["send"], values | sending):
+            raise moved()
 
     async def by_key(self, conversation_id: str, sender: str, idempotency_key: str) -> Message | None:
         values = {"conversation_id": conversation_id, "sender": sender, "idempotency_key": idempotency_key}
-        row = await self._run.row(_SQL["by_key"], values)
+        row = await self._run.row(_SQL["by_key"], values, beside=True)
         return Message(*row) if row else None
 
     async def get(self, conversation_id: str, message_id: int) -> Message | None:
-        row = await self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": message_id})
+        row = await self._run.row(_SQL["get"], {"conversation_id": conversation_id, "id": message_id}, beside=True)
         return Message(*row) if row else None
 
     async def unread(self, conversation_id: str, recipient: str, limit: int, stale_before: int) -> Sequence[Message]:
@@ -114,3 +124,22 @@ class Messages:
             "limit": max(limit, 0),
         }
         return [Message(*row) for row in await self._run.rows(_SQL[query], values)]
+
+    def _sending(self, message: Message) -> dict[str, object] | None:
+        """What was put off and `send` does as well: the count of this message, and a heartbeat and a charge. None: not all."""
+        found: dict[str, object] = dict.fromkeys(("beating", "beat_at", "counted", *_CHARGED))
+        for late in self._run.late:
+            values = late.values
+            if late.query is _CHARGE and found["key"] is None:
+                found |= values
+            elif (
+                late.query is _BEAT
+                and found["beating"] is None
+                and values["conversation_id"] == message.conversation_id
+            ):
+                found |= {"beating": values["id"], "beat_at": values["at"]}
+            elif late.query is _COUNT and (values["id"], values["number"]) == (message.conversation_id, message.id):
+                found["counted"] = values["size"]
+            else:
+                return None
+        return found if found["counted"] is not None else None

@@ -11,6 +11,28 @@ delivered AS (
 UPDATE sessions SET unread = unread + 1
 WHERE conversation_id = :conversation_id AND id = ANY (:recipients::text[]);
 
+-- One send: the message as by `add`, its conversation counted, its sender's heartbeat kept and its bucket charged. No
+-- row: somebody changed one of them meanwhile.
+
+-- name: send
+WITH counted AS (
+  UPDATE conversations SET last_message = :id::bigint, messages = messages + 1, bytes = bytes + :counted
+  WHERE id = :conversation_id AND last_message = :id - 1 RETURNING id),
+charged AS (
+  UPDATE buckets SET t1 = :t1, t2 = :t2, t3 = :t3 WHERE key = :key AND t1 = :was1 AND t2 = :was2 AND t3 = :was3 RETURNING key),
+added AS (
+  INSERT INTO messages (conversation_id, id, sender, action_type, body, size, at, reply_to, idempotency_key, digest)
+  VALUES (:conversation_id, :id, :sender, :action_type, :body, :size, :at, :reply_to, :idempotency_key, :digest)),
+delivered AS (
+  INSERT INTO deliveries (conversation_id, recipient, message_id)
+  SELECT :conversation_id, unnest(:recipients::text[]), :id),
+told AS (
+  UPDATE sessions SET unread = unread + CASE WHEN id = ANY (:recipients::text[]) THEN 1 ELSE 0 END,
+    last_heartbeat = CASE WHEN id = :beating THEN :beat_at ELSE last_heartbeat END,
+    status = CASE WHEN id = :beating AND status = 'unknown' THEN 'working' ELSE status END
+  WHERE conversation_id = :conversation_id AND id = ANY (:recipients::text[] || :beating::text))
+SELECT id FROM counted WHERE :key::text IS NULL OR EXISTS (SELECT FROM charged);
+
 -- name: claim
 WITH handed AS (
   SELECT count(*) AS n FROM deliveries

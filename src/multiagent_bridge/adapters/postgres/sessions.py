@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from multiagent_bridge.adapters.postgres.queries import named
-from multiagent_bridge.adapters.postgres.statements import Statements, missing
+from multiagent_bridge.adapters.postgres.statements import Late, Statements, missing
 from multiagent_bridge.adapters.rows import sessions as rows
 from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.silences import Quiet
@@ -40,11 +40,17 @@ class Sessions:
         return rows.session(row) if row else None
 
     async def of(self, conversation_id: str) -> Sequence[Session]:
-        return [rows.session(row) for row in await self._run.rows(_SQL["of"], {"conversation_id": conversation_id})]
+        values = {"conversation_id": conversation_id}
+        found = await self._run.all(("sessions", conversation_id), _SQL["of"], values)
+        return [rows.session(row) for row in found]
 
     async def heartbeat(self, conversation_id: str, session_id: str, at: int) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "at": at}
-        await self._run.change_one(_SQL["heartbeat"], values, "session")
+        key = ("sessions", conversation_id, session_id)
+        if self._run.known(key) is None:
+            await self._run.change_one(_SQL["heartbeat"], values, "session")
+        else:
+            self._run.put_off(Late(_SQL["heartbeat"], values), key)
 
     async def report(self, conversation_id: str, session_id: str, status: str, sealed_note: bytes) -> None:
         values = {"conversation_id": conversation_id, "id": session_id, "status": status, "sealed_note": sealed_note}

@@ -13,6 +13,8 @@ from multiagent_bridge.adapters.postgres.journal import Journal
 from multiagent_bridge.adapters.postgres.master_keys import MasterKeys
 from multiagent_bridge.adapters.postgres.messages import Messages
 from multiagent_bridge.adapters.postgres.passkeys import Passkeys
+from multiagent_bridge.adapters.postgres.renewals import Renewals
+from multiagent_bridge.adapters.postgres.reseals import Reseals
 from multiagent_bridge.adapters.postgres.sessions import Sessions
 from multiagent_bridge.adapters.postgres.silences import Silences
 from multiagent_bridge.adapters.postgres.statements import Statements
@@ -35,6 +37,8 @@ class PostgresTx:
         "master_keys",
         "messages",
         "passkeys",
+        "renewals",
+        "reseals",
         "sessions",
         "silences",
         "tasks",
@@ -55,5 +59,7 @@ class PostgresTx:
         self.silences = Silences(run)
         self.api_keys = ApiKeys(run)
         self.master_keys = MasterKeys(run)
+        self.reseals = Reseals(run)
         self.browsers = Browsers(run)
         self.passkeys = Passkeys(run)
+        self.renewals = Renewals(run)

@@ -8,7 +8,6 @@ committed together in the next, so that the line moves by batches and not by fsy
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from multiagent_bridge.adapters.postgres.address import Address
 from multiagent_bridge.adapters.postgres.driver import Connection, pg
 from multiagent_bridge.adapters.postgres.driving import Asked, drive
 from multiagent_bridge.adapters.postgres.failures import LOST, RACED, RETRY_SECONDS, is_lost, translated, uncertain
+from multiagent_bridge.adapters.postgres.framing import LOCKED, PREPARED, beginning, ending
 from multiagent_bridge.adapters.postgres.ledger import Ledger
 from multiagent_bridge.adapters.postgres.opening import open_connection
 from multiagent_bridge.adapters.postgres.queries import named
@@ -37,8 +37,6 @@ PATIENCE = 15.0
 
 Work = Callable[[PostgresTx], Awaitable[Any]]
 _SQL = named("journal")
-_HEAD = re.compile(r"[0-9a-f ]{66,}")
-"""What `Head.to_text` writes: nothing in it could end a literal."""
 
 
 class Job:
@@ -89,7 +87,7 @@ class WriteLane:
         self.foreign = False
 
     async def open(self) -> None:
-        self._connection = await open_connection(self._address, "writer")
+        await self._connected()
         self._serving = asyncio.create_task(self._serve())
 
     async def transact(self, work: Work) -> Any:
@@ -167,22 +165,22 @@ class WriteLane:
                 served += 1
                 # who came meanwhile is committed with them
                 self._drain(jobs)
-            await batch.store()
+            text = batch.ending()
         except BaseException as error:
             await self._undo(batch, error)
             raise
         if batch.ledger is not None:
             self.foreign = self.foreign or (self.head is not None and batch.ledger.text != self.head)
-            await self._end(batch, jobs)
+            await self._end(batch, text, jobs)
 
-    async def _end(self, batch: _Batch, jobs: list[Job]) -> None:
+    async def _end(self, batch: _Batch, text: str, jobs: list[Job]) -> None:
         """COMMIT. Of a connection that was lost here the journal may tell what became; else nobody may be told either."""
         assert batch.ledger is not None
         try:
-            await batch.connection.execute("COMMIT")
+            await batch.commit(text)
         except BaseException as error:
             self._drop()
-            if isinstance(error, pg.PostgresError) and not is_lost(error):
+            if isinstance(error, (pg.PostgresError, Tampered)) and not is_lost(error):
                 # the server refused it: nothing of it is there
                 raise
             done = await self._done(batch.ledger) if isinstance(error, Exception) else None
@@ -228,7 +226,15 @@ class WriteLane:
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._drop()
-            self._connection = await open_connection(self._address, "writer")
+            connection = await open_connection(self._address, "writer")
+            try:
+                await connection.execute(PREPARED)
+            except BaseException as error:
+                connection.terminate()
+                if isinstance(error, (pg.PostgresError, pg.InterfaceError, *LOST)):
+                    raise translated(error) from error
+                raise
+            self._connection = connection
         return self._connection
 
     def _drop(self) -> None:
@@ -267,6 +273,11 @@ class _Batch:
         used = False
         failure: BaseException | None = None
 
+        async def settled(tx: PostgresTx) -> Any:
+            result = await job.work(tx)
+            await statements.settle()
+            return result
+
         async def answer(asked: Asked) -> Any:
             nonlocal used, failure
             first, used = not used, True
@@ -279,7 +290,7 @@ class _Batch:
                 raise translated(error) from error
 
         try:
-            job.result = await drive(job.work, PostgresTx(statements), answer)
+            job.result = await drive(settled, PostgresTx(statements), answer)
             if failure is not None:
                 raise translated(failure) from failure
             self._kept = True
@@ -294,21 +305,19 @@ class _Batch:
         finally:
             statements.live = False
 
-    async def store(self) -> None:
-        """Write the entries that are not written yet. Raises Tampered when the head is older than the entries."""
-        if self.ledger is None or not self._kept:
-            return
-        values = self.ledger.unstored()
-        if values is None:
-            return
-        query = _SQL["append"]
+    def ending(self) -> str:
+        """COMMIT, with the entries that are not written yet."""
+        unstored = self.ledger.unstored() if self.ledger is not None else None
+        return "COMMIT" if unstored is None else ending(unstored)
+
+    async def commit(self, text: str) -> None:
+        """Send what ends it. Raises Tampered when the head is older than the entries."""
         try:
-            await self.connection.execute(query.text, *(values[name] for name in query.names))
+            await self.connection.execute(text)
         except pg.UniqueViolationError as error:
             raise Tampered(
                 "the head of the journal stands before its entries", "verify them: mab audit --verify"
             ) from error
-        self.ledger.stored()
 
     async def rollback(self) -> None:
         self.ledger = None
@@ -317,15 +326,9 @@ class _Batch:
     async def _begin(self) -> None:
         """BEGIN, and the lock. The head is fetched only where another hub moved it: each round trip counts."""
         known = self._known
-        if known is not None and _HEAD.fullmatch(known):
-            told = await self.connection.execute(
-                f"BEGIN; SELECT 1 FROM journal_head WHERE head = '{known}' FOR UPDATE"  # noqa: S608
-            )
-            if told == "SELECT 1":
-                self.ledger = Ledger(known)
-                return
-        else:
-            await self.connection.execute("BEGIN")
+        if await self.connection.execute(beginning(known)) == LOCKED and known is not None:
+            self.ledger = Ledger(known)
+            return
         text = await self.connection.fetchval(_SQL["lock"].text)
         if text is None:
             raise Tampered("the head of the journal is gone", "verify the entries: mab audit --verify")

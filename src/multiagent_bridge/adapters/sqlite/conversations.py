@@ -58,6 +58,9 @@ class Conversations:
         values = {"id": conversation_id, "sealed_key": sealed_key, "was": was}
         return bool(self._run.change(_SQL["reseal"], values))
 
+    async def aged(self, limit: int) -> Sequence[Conversation]:
+        return [Conversation(*row) for row in self._run.rows(_SQL["aged"], {"limit": limit})]
+
     async def newest(self, limit: int, before: str | None = None) -> Sequence[Conversation]:
         values = {"limit": limit} if before is None else {"limit": limit, "before": before}
         rows = self._run.rows(_SQL["newest" if before is None else "newest_before"], values)

@@ -27,6 +27,10 @@ WHERE substr(sealed_key, 1, 4) <> :name ORDER BY seq LIMIT :limit;
 -- name: reseal
 UPDATE conversations SET sealed_key = :sealed_key WHERE id = :id AND sealed_key = :was;
 
+-- name: aged
+SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
+WHERE length(sealed_key) > 68 ORDER BY seq LIMIT :limit;
+
 -- name: newest
 SELECT id, created_at, expires_at, sealed_key, last_message, messages, bytes FROM conversations
 ORDER BY created_at DESC, seq DESC LIMIT :limit;

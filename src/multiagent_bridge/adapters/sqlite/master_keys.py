@@ -29,3 +29,7 @@ class MasterKeys:
             raise RuntimeError(f"a master key does not go from {was} to {key.state}")
         values = {"id": key.id, "state": key.state, "carried": key.carried, "was": was}
         return bool(self._run.change(_SQL["change"], values))
+
+    async def carry(self, key_id: str, carried: bytes, was: bytes) -> bool:
+        values = {"id": key_id, "carried": carried, "was": was}
+        return bool(self._run.change(_SQL["carry"], values))

@@ -13,6 +13,8 @@ from multiagent_bridge.adapters.sqlite.journal import Journal
 from multiagent_bridge.adapters.sqlite.master_keys import MasterKeys
 from multiagent_bridge.adapters.sqlite.messages import Messages
 from multiagent_bridge.adapters.sqlite.passkeys import Passkeys
+from multiagent_bridge.adapters.sqlite.renewals import Renewals
+from multiagent_bridge.adapters.sqlite.reseals import Reseals
 from multiagent_bridge.adapters.sqlite.sessions import Sessions
 from multiagent_bridge.adapters.sqlite.silences import Silences
 from multiagent_bridge.adapters.sqlite.statements import Statements
@@ -35,6 +37,8 @@ class SqliteTx:
         "master_keys",
         "messages",
         "passkeys",
+        "renewals",
+        "reseals",
         "sessions",
         "silences",
         "tasks",
@@ -55,5 +59,7 @@ class SqliteTx:
         self.silences = Silences(run)
         self.api_keys = ApiKeys(run)
         self.master_keys = MasterKeys(run)
+        self.reseals = Reseals(run)
         self.browsers = Browsers(run)
         self.passkeys = Passkeys(run)
+        self.renewals = Renewals(run)
