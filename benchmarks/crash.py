@@ -18,6 +18,8 @@ from benchmarks.wire import Failed, Wire
 from multiagent_bridge import config, wiring
 
 SENDERS = 4
+PAUSE_SECONDS = 0.005
+"""After each message: a conversation is full at 10,000, which a quick machine would else reach."""
 
 
 class Sender(threading.Thread):
@@ -45,6 +47,7 @@ class Sender(threading.Thread):
                     self.complaint = str(failed) or "the shim is gone"
                     return
                 self.unknown.append(text)
+            self.enough.wait(PAUSE_SECONDS)
 
     def _send(self, text: str) -> None:
         key = {"idempotency_key": text} if self.keyed else {}

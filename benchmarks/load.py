@@ -69,16 +69,26 @@ class Round:
 
 
 def _round(here: Place, tool: str, seconds: float) -> Round:
-    began = time.monotonic() + 2.0
     clients = [
         subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.sender", tool, str(number), str(began), str(seconds)],
+            [sys.executable, "-m", "benchmarks.sender", tool, str(number), str(seconds)],
             cwd=ROOT,
             env=here.env,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            text=True,
         )
         for number in range(CLIENTS)
     ]
+    for client in clients:
+        assert client.stdout is not None
+        # once all have started, however long that takes here
+        assert client.stdout.readline() == "ready\n"
+    began = f"{time.monotonic() + 0.5}\n"
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write(began)
+        client.stdin.flush()
     reports = [json.loads(client.communicate()[0]) for client in clients]
     return Round(reports, seconds)
 

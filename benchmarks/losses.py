@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.crash import _verified
+from benchmarks.crash import PAUSE_SECONDS, _verified
 from benchmarks.figures import Fact, Figure
 from benchmarks.load import texts
 from benchmarks.places import Place, place
@@ -25,7 +25,7 @@ PAIRS = 4
 VICTIMS = {"hub": "a hub", "postgres": "PostgreSQL", "valkey": "Valkey"}
 UNKNOWN = ("the hub stopped during this call", "the outcome is unknown")
 """After these alone a call may have been done all the same."""
-SERVED_SECONDS = 60.0
+SERVED_SECONDS = 120.0
 """Longest wait for everybody to be served again."""
 
 
@@ -83,6 +83,7 @@ class Sender(Agent):
                 return
             self.acknowledged.append(text)
             self.served += 1
+            self.enough.wait(PAUSE_SECONDS)
             return
 
 

@@ -210,12 +210,19 @@ def _round(server: Server, count: int, seconds: float) -> tuple[float, int, int,
     url, key = server.create_now(), secrets.token_hex(32)
     with ExitStack() as stack:
         homes = [stack.enter_context(places.place()) for _ in range(count)]
-        begin = time.monotonic() + 6.0
         hubs = []
         for home in homes:
             home.env |= {"MAB_STORE": url, "MAB_MASTER_KEY": key}
-            words = [sys.executable, "-m", "benchmarks.postgres_hub", str(AGENTS // count), str(begin), str(seconds)]
-            hubs.append(subprocess.Popen(words, cwd=ROOT, env=home.env, stdout=subprocess.PIPE))
+            words = [sys.executable, "-m", "benchmarks.postgres_hub", str(AGENTS // count), str(seconds)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            hubs.append(subprocess.Popen(words, cwd=ROOT, env=home.env, text=True, **pipes))  # type: ignore[call-overload]
+        for hub in hubs:
+            # once all have started, however long that takes here
+            assert hub.stdout.readline() == "ready\n"
+        begin = f"{time.monotonic() + 0.5}\n"
+        for hub in hubs:
+            hub.stdin.write(begin)
+            hub.stdin.flush()
         reports = [json.loads(hub.communicate()[0]) for hub in hubs]
         before = dict(os.environ)
         try:

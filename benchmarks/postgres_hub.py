@@ -1,6 +1,7 @@
-"""One hub of the row `postgres`, with its agents in it: `python -m benchmarks.postgres_hub AGENTS BEGIN SECONDS`.
+"""One hub of the row `postgres`, with its agents in it: `python -m benchmarks.postgres_hub AGENTS SECONDS`.
 
-Settings come from the environment. Says `ready`, sends from BEGIN on as fast as it can, and reports as JSON.
+Settings come from the environment. Says `ready`, reads on standard input when to begin (`time.monotonic`), sends as fast as it
+can, and reports as JSON.
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ from multiagent_bridge.model.callers import Caller, Credentials
 from multiagent_bridge.services.hub import Hub
 
 
-async def agent(hub: Hub, number: int, end: list[float], sent: list[str], errors: list[str]) -> None:
-    caller = Caller(agent=f"{os.getpid()}.{number}", name=f"agent {number}", peer="uid:0")
-    await hub.conversations.create(caller, "backend", "frontend")
+async def agent(hub: Hub, caller: Caller, end: list[float], sent: list[str], errors: list[str]) -> None:
     nobody = Credentials()
     await asyncio.sleep(max(0.0, end[0] - time.monotonic()))
     turn = 0
@@ -35,15 +34,19 @@ async def agent(hub: Hub, number: int, end: list[float], sent: list[str], errors
         turn += 1
 
 
-async def main(agents: int, begin: float, seconds: float) -> None:
+async def main(agents: int, seconds: float) -> None:
     sent: list[str] = []
     errors: list[str] = []
     async with AsyncExitStack() as stack:
         hub = await wiring.open_hub(config.load(), stack, owner=f"bench-{os.getpid()}")
+        callers = [Caller(agent=f"{os.getpid()}.{n}", name=f"agent {n}", peer="uid:0") for n in range(agents)]
+        await asyncio.gather(*(hub.conversations.create(caller, "backend", "frontend") for caller in callers))
+        print("ready", flush=True)
+        begin = float(await asyncio.to_thread(sys.stdin.readline))
         end = [begin, begin + seconds]
-        await asyncio.gather(*(agent(hub, number, end, sent, errors) for number in range(agents)))
+        await asyncio.gather(*(agent(hub, caller, end, sent, errors) for caller in callers))
     json.dump({"sent": sent, "errors": errors}, sys.stdout)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,4 +1,7 @@
-"""One client of the throughput row: `python -m benchmarks.sender TOOL NUMBER BEGIN SECONDS` reports as JSON."""
+"""One client of the throughput row: `python -m benchmarks.sender TOOL NUMBER SECONDS`.
+
+Says `ready`, reads on standard input when all begin (`time.monotonic`), and reports as JSON.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import time
 from benchmarks.wire import Failed, Wire
 
 
-def main(tool: str, number: int, began: float, seconds: float) -> None:
+def main(tool: str, number: int, seconds: float) -> None:
     """One client: a closed loop from the common start on, then a report."""
     wire = Wire(os.environ)
     wire.call("create_conversation", my_role="sender", partner_role="reader")
     sent: list[str] = []
     calls, error = 0, ""
+    print("ready", flush=True)
+    began = float(sys.stdin.readline())
     time.sleep(max(0.0, began - time.monotonic()))
     try:
         while time.monotonic() < began + seconds:
@@ -34,4 +39,4 @@ def main(tool: str, number: int, began: float, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

@@ -14,12 +14,18 @@ def anyio_backend() -> str:
 
 
 CONFINED = ("test_sandbox_", "test_landlock_")
+PATIENCE = 300.0
+"""Seconds that any test may take at least: a time-out ends what hangs, and says nothing of how quick a machine is."""
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Laws and attacks of sandboxes need one that works: a tier of their own."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Laws and attacks of sandboxes need one that works: a tier of their own. No time-out is near what a test takes."""
+    usual = float(config.getini("timeout"))
     for item in items:
+        given = item.get_closest_marker("timeout")
+        seconds = float(given.args[0]) if given is not None else usual
+        item.add_marker(pytest.mark.timeout(max(2 * seconds, PATIENCE)), append=False)
         real = item.path.parent.name in ("contracts", "attacks") or item.path.name == "test_sandbox_bubblewrap.py"
         if real and item.path.name.startswith(CONFINED):
             item.add_marker(pytest.mark.sandbox)

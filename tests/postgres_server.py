@@ -43,6 +43,7 @@ class Server:
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self.folder = folder
         self.files = folder / "files"
+        self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self._user: dict[str, Any] = {}
         self._fsync = fsync
@@ -69,10 +70,12 @@ class Server:
         words = [str(self._programs / "postgres"), "-D", str(self.files), "-k", str(self.folder)]
         for name, value in (_SETTINGS | {"fsync": "on" if self._fsync else "off"}).items():
             words += ["-c", f"{name}={value}"]
-        self.process = subprocess.Popen(
-            words, cwd=self.folder, env={"PATH": os.defpath, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **self._user,
-        )  # fmt: skip
+        # a file: a pipe that nobody reads is full one day, and then the server stands still
+        with self.log.open("wb") as said:
+            self.process = subprocess.Popen(
+                words, cwd=self.folder, env={"PATH": os.defpath, "LC_ALL": "C"}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=said, **self._user,
+            )  # fmt: skip
         self._await_answer()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -82,10 +85,8 @@ class Server:
             return
         children = _children(process.pid)
         process.send_signal(how)
-        process.wait(30)
-        if process.stderr is not None:
-            process.stderr.close()
-        end = time.monotonic() + 30
+        process.wait(120)
+        end = time.monotonic() + 120
         # after SIGKILL its own processes end by themselves once they notice; a new server must not meet them
         while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < end:
             for child in children:
@@ -121,15 +122,14 @@ class Server:
 
     def _await_answer(self) -> None:
         async def asked() -> None:
-            connection = await asyncpg.connect(self.url(), timeout=5)
+            connection = await asyncpg.connect(self.url(), timeout=20)
             await connection.close()
 
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             assert self.process is not None
             if self.process.poll() is not None:
-                said = self.process.stderr.read().decode() if self.process.stderr else ""
-                raise RuntimeError(f"PostgreSQL did not start: {said}")
+                raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text('utf-8', 'replace')}")
             try:
                 asyncio.run(asked())
             except (OSError, asyncpg.PostgresError, TimeoutError):
@@ -142,7 +142,7 @@ class Server:
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
             [str(self._programs / program), *words], cwd=self.folder, env={"PATH": os.defpath, "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False, **self._user,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False, **self._user,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr.decode()}")

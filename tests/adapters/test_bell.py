@@ -203,11 +203,11 @@ async def test_whoever_begins_to_listen_in_a_quiet_folder_hears_the_next_ring(
         await rung(ours, "inbox:a")
     async with theirs.listen("inbox:a") as ear:
         await rung(ours, "inbox:a")
-        assert await ear.wait(5)
+        assert await ear.wait(60)
         age(folder)
         async with theirs.listen("inbox:b") as other:
             await rung(ours, "inbox:b")
-            assert await other.wait(5)
+            assert await other.wait(60)
             assert not await ear.wait(0)
 
 
@@ -227,13 +227,13 @@ async def test_a_quiet_folder_is_read_once_and_one_that_changed_just_now_again(
         monkeypatch.setattr(os, "listdir", listed)
         for _ in range(5):
             await rung(ours, "inbox:a")
-            assert await ear.wait(5)
+            assert await ear.wait(60)
         assert len(reads) == 1
         # the time of a change that was just now may hide another one: it lies ahead so that no busy machine outlives it
         os.utime(folder, (4_000_000_000, 4_000_000_000))
         for _ in range(3):
             await rung(ours, "inbox:a")
-            assert await ear.wait(5)
+            assert await ear.wait(60)
         assert len(reads) == 4
 
 
@@ -248,7 +248,7 @@ async def test_a_row_of_waits_for_one_topic_leaves_the_folder_alone_and_what_is_
     for _ in range(10):
         async with theirs.listen("inbox:a") as ear:
             await rung(ours, "inbox:a")
-            assert await ear.wait(5)
+            assert await ear.wait(60)
     assert folder.stat().st_mtime_ns == stamp
     theirs._names.keep(set())
     assert folder.stat().st_mtime_ns == stamp, "who listens again within a second finds its name there"
@@ -267,13 +267,13 @@ async def test_with_many_topics_a_process_is_rung_for_all_and_later_for_its_own_
             assert len(names(folder)) == 2 + bell_names.LINKS + 1, "the folder stays small"
             for ear, topic in ((ears[150], "t151"), (ears[0], "t1"), (first, "t0")):
                 await rung(ours, topic)
-                assert await ear.wait(5)
+                assert await ear.wait(60)
         for _ in range(3):
             theirs._names.keep({shortened(digest("t0"))})
         assert sum(name.startswith(EVERY) for name in names(folder)) == 0
         assert len(names(folder)) == 3
         await rung(ours, "t0")
-        assert await first.wait(5)
+        assert await first.wait(60)
 
 
 async def test_a_listener_that_cannot_be_sent_to_now_hears_all_it_missed_once_it_can(folder: Path) -> None:
@@ -288,7 +288,7 @@ async def test_a_listener_that_cannot_be_sent_to_now_hears_all_it_missed_once_it
         assert len(ours._unheard) == 1, "one datagram for all that it missed"
         loop.add_reader(theirs._socket, theirs._heard)
         for ear in ears:
-            assert await ear.wait(5)
+            assert await ear.wait(60)
         assert not ours._unheard
 
 
@@ -302,8 +302,8 @@ async def test_one_that_takes_nothing_for_a_second_is_given_up_and_costs_the_oth
             asyncio.get_running_loop().remove_reader(stopped._socket)
             for _ in range(50):
                 await rung(ours, "t")
-                assert await ear.wait(5)
-            async with asyncio.timeout(5):
+                assert await ear.wait(60)
+            async with asyncio.timeout(120):
                 while ours._unheard:
                     await asyncio.sleep(0.01)
 
@@ -312,7 +312,7 @@ async def test_a_ringer_that_leaves_at_once_is_heard(folder: Path) -> None:
     async with opened(folder) as theirs, theirs.listen("t") as ear:
         async with opened(folder) as ours:
             ours.ring("t")
-        assert await ear.wait(5)
+        assert await ear.wait(60)
 
 
 async def test_the_backstop_wakes_who_missed_a_ring_and_rings_nobody_else(folder: Path) -> None:
@@ -323,5 +323,5 @@ async def test_the_backstop_wakes_who_missed_a_ring_and_rings_nobody_else(folder
 
     async with opened(folder, changed) as ours, opened(folder) as theirs:
         async with ours.listen("t") as missed, theirs.listen("t") as other:
-            assert await missed.wait(10)
+            assert await missed.wait(60)
             assert not await other.wait(0.01)

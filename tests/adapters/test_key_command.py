@@ -87,7 +87,7 @@ def test_a_command_that_never_ends_is_killed_with_what_it_started(tmp_path: Path
     # its time is up once both run, however busy the machine is
     with pytest.raises(Unavailable, match="longer than 1 s"):
         printed(program(tmp_path, source), 1, lambda: 2.0 if mark.exists() and mark.read_text() else 0.0)
-    grandchild, end = int(mark.read_text()), time.monotonic() + 10
+    grandchild, end = int(mark.read_text()), time.monotonic() + 90
     while _alive(grandchild):
         assert time.monotonic() < end
 

@@ -166,7 +166,7 @@ def test_both_dialects_have_the_same_tables_and_columns(server: Server, tmp_path
 
 def mab(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"MAB_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home)}
-    return subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=150, check=False)
 
 
 def test_the_command_moves_verifies_and_refuses_a_second_time(server: Server, tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_the_command_moves_verifies_and_refuses_a_second_time(server: Server, tm
 
 def mab_on(home: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"MAB_HOME": str(home), "MAB_STORE": url, "PATH": os.environ["PATH"], "HOME": str(home)}
-    return subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=150, check=False)

@@ -38,7 +38,7 @@ NOBODY = 65534
 USERS = ("root", "nobody") if os.geteuid() == 0 else ("own",)
 """Whom the bridge runs as. Root's commands run as the owner of the workspace."""
 SECRET = "attack-secret-51c0"
-SECONDS = 50.0
+SECONDS = 200.0
 ROOMY = Bounds(seconds=30)
 
 PRELUDE = r"""
@@ -150,7 +150,7 @@ class Ground:
             env=env,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             **user,
         )
         assert done.returncode == 0, done.stderr

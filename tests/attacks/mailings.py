@@ -107,7 +107,7 @@ class Mailing:
             env=QUIET | dict(env or {}),
             input=sent,
             capture_output=True,
-            timeout=60,
+            timeout=150,
         )
         assert done.returncode in fine, done.stderr.decode()
         return done.stdout

@@ -42,7 +42,7 @@ def at_a_terminal(place: Place, *words: str, answers: tuple[Typed, ...] = ()) ->
         os.close(theirs)
     typist.start()
     try:
-        status = process.wait(60)
+        status = process.wait(2 * SECONDS)
         typist.join(SECONDS)
     finally:
         process.kill()

@@ -109,9 +109,9 @@ async def test_a_planted_folder_is_passed_over_and_its_content_left(
         for _ in range(5):
             ours.ring("first")
             await rung(ours, "t")
-            assert await ear.wait(5)
+            assert await ear.wait(60)
         await rung(ours, "u")
-        assert await other.wait(5)
+        assert await other.wait(60)
         assert len(list(bells.glob("*/kept"))) == 3
         assert len(tried) == len(set(tried)) == 3, "each was tried once"
 
@@ -129,10 +129,10 @@ async def test_a_file_under_the_name_of_a_living_process_neither_takes_its_rings
         for topic in ("a", "b", "c", "t"):
             ours.ring(topic)
         await rung(ours, "more")
-        assert await ear.wait(5)
+        assert await ear.wait(60)
         await rung(ours, "t", 10)
         assert {path.name for path in bells.iterdir()} == living
-        assert await ear.wait(5)
+        assert await ear.wait(60)
 
 
 async def test_a_socket_that_never_listens_costs_a_try_and_delays_nobody(
@@ -147,7 +147,7 @@ async def test_a_socket_that_never_listens_costs_a_try_and_delays_nobody(
         async with theirs.listen("t") as ear:
             for _ in range(40):
                 await rung(ours, "t")
-                assert await ear.wait(5)
+                assert await ear.wait(60)
             assert len(ours._unheard) <= 1
             assert all(len(waiting.digests) <= 2 for waiting in ours._unheard.values())
 
@@ -156,13 +156,13 @@ async def test_a_socket_that_never_listens_costs_a_try_and_delays_nobody(
 async def test_forged_rings_wake_at_most(ours: DatagramBell, tmp_path: Path, content: bytes) -> None:
     async with ours.listen("t") as ear:
         await rung(ours, "t")
-        assert await ear.wait(5)
+        assert await ear.wait(60)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as forger:
             for _ in range(5):
                 forger.sendto(content, str(tmp_path / "bells" / ("." + name_of(ours))))
         await ear.wait(0.05)
         ours.ring("t")
-        assert await ear.wait(5)
+        assert await ear.wait(60)
 
 
 def test_thousands_of_planted_names_are_not_looked_at_in_one_ring(tmp_path: Path) -> None:
@@ -186,6 +186,6 @@ def test_thousands_of_planted_names_are_not_looked_at_in_one_ring(tmp_path: Path
         "asyncio.run(main())\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "bells")], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script, str(tmp_path / "bells")], capture_output=True, text=True, timeout=120, check=True
     )
     assert int(done.stdout) == bell_names.PROBES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -214,7 +213,7 @@ async def test_the_pages_of_a_decision_may_stand_in_no_frame_and_no_cache(guard:
 async def test_what_agents_chose_stays_text_in_every_field(guard: Guarded) -> None:
     planted = "<script>alert(1)</script>"
     number = await guard.ask(f"git log '{planted}' '--format=\"><img src=x onerror=alert(1)>'")
-    await guard.hub.approvals.deny(OWNER, [await guard.ask("git status")], f"{planted} {{{{ 7*7 }}}}")
+    await guard.hub.approvals.deny(OWNER, [await guard.ask("git status")], f"{planted} {{{{ 1337*7331 }}}}")
     async with site(guard.world) as open_, open_.browser() as browser:
         pages = [await browser.get(path) for path in ("/approvals", f"/approvals/{number}")]
         pages.append(await open_.post(browser, "/approvals/approve", id=number, code=planted, words=planted))
@@ -225,7 +224,7 @@ async def test_what_agents_chose_stays_text_in_every_field(guard: Guarded) -> No
     for page in pages:
         assert planted not in page.text, page.url
         assert "<img" not in page.text
-        assert "49" not in re.findall(r"7\*7|49", page.text)
+        assert "9801547" not in page.text
 
 
 async def test_a_link_cannot_make_the_page_say_that_something_was_approved(guard: Guarded) -> None:

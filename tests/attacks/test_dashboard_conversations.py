@@ -19,7 +19,7 @@ from tests.faces.http_yard import UNLIMITED
 pytestmark = pytest.mark.anyio
 
 ALICE, BOB = agent("alice"), agent("bob")
-PLANTED = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></textarea></title>{{7*7}}"
+PLANTED = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></textarea></title>{{7331*7}}"
 TURNED = "a\u202eb\u200bc\u2066d\ufeffe\U000e0041f\u00adg"
 
 

@@ -248,7 +248,7 @@ async def test_exports_of_one_sign_in_go_one_after_another_and_a_cut_one_makes_r
             assert answer.status_code == 200
             second = await browser.post("/journal/export", **words)
             assert second.status_code == 409
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while (again := await cut(browser, words)) == 409:
                 await asyncio.sleep(0)
         assert again == 200
@@ -302,7 +302,7 @@ async def test_a_damaged_entry_is_said_to_be_one_and_hides_no_other_page(tmp_pat
 
 async def over(world: TestHub) -> Verification:
     """The verification, when it is over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while (last := world.hub.verifications.last) is None or last.state == "running":
             await asyncio.sleep(0)
     return last

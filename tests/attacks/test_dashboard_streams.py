@@ -18,7 +18,7 @@ from tests.faces.browsing import Site, events, site
 
 pytestmark = pytest.mark.anyio
 
-PLANTED = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`${7*7}{{7*7}}"
+PLANTED = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`${7331*7}{{7331*7}}"
 BOUND = 20.0
 
 
@@ -141,7 +141,7 @@ async def test_what_agents_call_themselves_is_text() -> None:
         page = (await browser.get("/")).text
         assert made.conversation.id in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-        for live in ("<script>", "<img", "49"):
+        for live in ("<script>", "<img", "51317"):
             assert live not in page.replace("<script src=", "").replace(f"{here.port}", "")
 
 

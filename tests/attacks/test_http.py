@@ -70,7 +70,7 @@ def get(path: str, *lines: str, host: str = "127.0.0.1", verb: str = "GET", toke
 
 async def served(here: Yard) -> None:
     """The hub still serves its agents."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with here.client(ALICE) as alice:
             await fields(alice, "list_conversations")
 
@@ -210,7 +210,7 @@ async def test_a_request_whose_end_two_readers_may_see_differently_is_refused_an
     smuggled: bytes,
 ) -> None:
     async with yard() as here:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             answer = await here.raw(POST + smuggled)
         assert status(answer) in (400, 501), answer
         assert answer.count(b"HTTP/1.1 ") == 1, answer

@@ -159,7 +159,7 @@ def test_schemathesis_finds_nothing(hub: tuple[str, str], era: str, tmp_path: Pa
         str(Path(sys.executable).with_name("st")), "run", "openapi.json", "--url", url,
         # two are the hooks' own, which know what JSON-RPC means
         "--checks", "all", "--exclude-checks", "negative_data_rejection,positive_data_acceptance",
-        "--phases", PHASES[era], "--max-examples", "5", "--seed", "1", "--request-timeout", "20",
+        "--phases", PHASES[era], "--max-examples", "5", "--seed", "1", "--request-timeout", "60",
         "--no-color", "--no-shrink", "--suppress-health-check", "all", "--warnings", "off",
     ]  # fmt: skip
     given = {
@@ -172,7 +172,7 @@ def test_schemathesis_finds_nothing(hub: tuple[str, str], era: str, tmp_path: Pa
     }
     done = subprocess.run(
         words, env=given | hooks | asked, cwd=tmp_path,
-        capture_output=True, text=True, timeout=240,
+        capture_output=True, text=True, timeout=560,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     # it was not content because it did nothing

@@ -194,6 +194,6 @@ def test_a_disaster_that_is_only_text_is_no_disaster(form: str) -> None:
 def test_a_line_full_of_one_thing_is_answered_at_once(piece: str, mode: str) -> None:
     for start in ("", "sed -n '", "find . ", "echo ", "git log ", "rm -rf "):
         line = (start + piece * 1000)[:1000]
-        before = time.perf_counter()
+        before = time.thread_time()
         judge(line, mode)
-        assert time.perf_counter() - before < 0.5, line[:40]
+        assert time.thread_time() - before < 0.5, line[:40]

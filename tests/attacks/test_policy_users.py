@@ -93,9 +93,9 @@ def test_a_pattern_of_words_costs_no_time() -> None:
     rule = "[[deny]]\nname = 'a'\nwords = 'xyz ** a*b*c*d ** e*f'\nmatch = ['xyz abcd ef']\nnot_match = ['abc']\n"
     policy = load(texts(), rule)
     line = ("xyz " + "abc " * 300)[:990]
-    before = time.perf_counter()
+    before = time.thread_time()
     policy.judge(line, "yolo")
-    assert time.perf_counter() - before < 2
+    assert time.thread_time() - before < 2
 
 
 def own_file(folder: Path, text: str = DENY) -> Path:

@@ -91,7 +91,7 @@ def test_no_command_shows_the_password(server: Server, tmp_path: Path) -> None:
         ["status"],
         ["create", "backend", "frontend"],
     ):
-        done = subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=120, check=False)
         for hidden in (SECRET, PASSWORD, quote(PASSWORD, safe="")):
             assert hidden not in done.stdout + done.stderr, words
 
@@ -104,9 +104,9 @@ async def test_forged_rings_wake_at_most(server: Server) -> None:
             for forged in ("", "x", "zz" * 8, "é" * 100, "ab" * 3900, "\n", "'; --", "0" * 15):
                 await forger.execute("SELECT pg_notify($1, $2)", CHANNEL, forged)
             ours.ring("t")
-            assert await there.wait(10)
+            assert await there.wait(60)
             await forger.execute("SELECT pg_notify($1, $2)", CHANNEL, ANYTHING)
-            assert await there.wait(10)
+            assert await there.wait(60)
     await forger.close()
 
 

@@ -56,11 +56,11 @@ def test_a_secret_just_seen_is_found_again_however_many_came_before() -> None:
 
 async def test_a_million_names_are_counted_before_they_are_read(pair: Pair) -> None:
     for words in ({"to": ["b"] * 1_000_000}, {"files_involved": ["a.py"] * 1_000_000}):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(Invalid) as refused:
             await pair.send(pair.alice, "x", **words)
         assert "1000000" in refused.value.sentence
-        assert time.perf_counter() - began < 0.5
+        assert time.thread_time() - began < 0.5
 
 
 async def test_a_number_of_five_thousand_digits_is_invalid_and_not_repeated(pair: Pair) -> None:
@@ -110,11 +110,12 @@ async def test_a_connection_that_is_refused_without_end_goes_at_a_walk(
     assert slept[-1] > slept[0] + 8 * connections.REFUSAL_SECONDS
 
 
-async def test_another_connection_goes_on_as_before(pair: Pair) -> None:
+async def test_another_connection_goes_on_as_before(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "REFUSAL_SECONDS", 3600.0)
     loud, calm = Connection(pair.hub, agent("mallory")), Connection(pair.hub, pair.alice)
     for _ in range(connections.REFUSALS * 2):
         loud.refused()
-    with anyio.fail_after(0.2):
+    with anyio.fail_after(30):
         await calm.pace()
     for held in (loud, calm):
         await held.close()

@@ -271,7 +271,7 @@ def test_what_was_prepared_is_gone_after_the_run_and_after_a_crash(user: str) ->
                 here.inside("write('up'), time.sleep(300)")
             finally:
                 os._exit(1)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         while not (here.workspace / "up").exists():
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -325,7 +325,7 @@ def test_what_one_run_prepared_stays_while_another_one_needs_it(user: str) -> No
             outer = Site(BubblewrapSandbox(here.state, home=here.home), here.workspace)
             inner = Site(BubblewrapSandbox(here.state, home=here.home), here.workspace / "inner")
             short = asyncio.ensure_future(inner.shell("while [ ! -e up ]; do :; done"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 while not (git / "commondir").exists():
                     await asyncio.sleep(0.01)
                 long = asyncio.ensure_future(outer.run(here.step(attack, beside=here.beside, git="inner/.git")))

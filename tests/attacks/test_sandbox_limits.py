@@ -34,7 +34,7 @@ def left(workspace: Path) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -113,7 +113,7 @@ time.sleep(300)
 @pytest.mark.parametrize("taken", TAKES)
 def test_taking_more_memory_than_the_limit_ends_the_run(user: str, taken: str) -> None:
     with ground(user) as here:
-        outcome = here.inside(TAKES[taken], bounds=Bounds(seconds=30, memory=256 << 20))
+        outcome = here.inside(TAKES[taken], bounds=Bounds(seconds=120, memory=256 << 20))
         assert (outcome.exit_code, outcome.ended) == (137, MEMORY)
         assert left(here.workspace) == []
 
@@ -176,7 +176,7 @@ attempt('devices', lambda: fill('/dev') or False)
 attempt('root', lambda: fill('/') or False)
 """
     with ground(user) as here:
-        outcome = here.inside(script, bounds=Bounds(seconds=30, memory=2 << 30))
+        outcome = here.inside(script, bounds=Bounds(seconds=120, memory=2 << 30))
         said = outcome.stdout.head.decode().splitlines()
         sizes = [int(line.split()[1]) for line in said[:-1]]
         assert len(sizes) == 3, said
@@ -223,7 +223,7 @@ if end == 'kill':
     os.kill(os.getpid(), signal.SIGKILL)
 """
     with ground(user) as here:
-        outcome = here.inside(script, bounds=Bounds(seconds=3 if end == "time" else 30), end=end)
+        outcome = here.inside(script, bounds=Bounds(seconds=3 if end == "time" else 120), end=end)
         assert (outcome.exit_code, outcome.ended) == {"leave": (0, ""), "time": (137, TIMEOUT), "kill": (137, "")}[end]
         assert left(here.workspace) == []
 
@@ -261,10 +261,10 @@ def test_a_flood_of_300_megabytes_holds_no_more_than_its_ends(user: str) -> None
         return here.bridge(run)
 
     with ground(user) as here:
-        grown, total, ended = peak(here, Bounds(seconds=30, flood=400 << 20))
+        grown, total, ended = peak(here, Bounds(seconds=120, flood=400 << 20))
         assert (total, ended) == (300 << 20, "")
         assert grown < 1 << 20
-        grown, total, ended = peak(here, Bounds(seconds=30))
+        grown, total, ended = peak(here, Bounds(seconds=120))
         assert ended == FLOOD
         assert total < (256 << 20) + (1 << 17)
         assert grown < 1 << 20

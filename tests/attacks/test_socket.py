@@ -88,7 +88,7 @@ def test_a_greeting_that_never_comes_is_not_waited_for(held: Place) -> None:
     assert answer is not None
     assert answer["error"].startswith("unavailable: no greeting came")
     assert slow.line() is None
-    assert 4 < time.monotonic() - start < 10
+    assert 4 < time.monotonic() - start < 40
     slow.close()
     assert openings(held)[before:] == ["unavailable"]
     served(held)
@@ -144,7 +144,7 @@ def test_another_user_is_refused_by_the_hub_itself_even_where_the_file_modes_wou
     (held.home / "hub.sock").chmod(0o777)
     script = (
         "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(sys.argv[1])\n"
+        "s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(sys.argv[1])\n"
         "s.sendall(sys.argv[2].encode() + b'\\n')\n"
         "print(s.recv(65536).decode())"
     )
@@ -153,7 +153,7 @@ def test_another_user_is_refused_by_the_hub_itself_even_where_the_file_modes_wou
             [sys.executable, "-c", script, str(held.home / "hub.sock"), json.dumps(GREETING)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
         )
     finally:
         (held.home / "hub.sock").chmod(0o600)
@@ -181,8 +181,8 @@ def test_a_shim_says_nothing_to_a_hub_that_belongs_to_another_user(tmp_path: Pat
         place.home.chmod(0o777)
         script = (
             "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-            "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(20)\n"
-            "print('ready', flush=True); c, _ = s.accept(); c.settimeout(5); print(c.recv(65536), flush=True)"
+            "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(90)\n"
+            "print('ready', flush=True); c, _ = s.accept(); c.settimeout(60); print(c.recv(65536), flush=True)"
         )
         trap = subprocess.Popen([sys.executable, "-c", script, str(place.home / "hub.sock")], stdout=subprocess.PIPE)
         assert trap.stdout is not None
@@ -191,9 +191,9 @@ def test_a_shim_says_nothing_to_a_hub_that_belongs_to_another_user(tmp_path: Pat
         refused = agent.call("list_conversations")
         assert refused.code == "not_allowed"
         assert "another user" in refused.text
-        assert agent.process.wait(20) == 4
+        assert agent.process.wait(60) == 4
         assert trap.stdout.readline() == b"b''\n"
-        trap.wait(20)
+        trap.wait(90)
         trap.stdout.close()
         (place.home / "hub.sock").unlink()
 
@@ -221,7 +221,7 @@ def test_forged_bells_wake_at_most_and_deliver_nothing(held: Place) -> None:
                 except BlockingIOError:
                     break
     alice.good("send_to_partner", message="the only one")
-    (message,) = bob.result(waiting, 30).fields["messages"]
+    (message,) = bob.result(waiting, 120).fields["messages"]
     assert message["message"] == "the only one"
     assert bob.good("check_messages")["messages"] == []
     served(held)
@@ -255,7 +255,7 @@ def test_a_link_planted_in_the_state_directory_is_refused_and_its_target_untouch
         refused = agent.call("list_conversations")
         assert refused.code == "unavailable"
         assert "\n" not in refused.text
-        assert agent.process.wait(20) == 9
+        assert agent.process.wait(60) == 9
         assert target.read_text() == "precious"
     finally:
         target.unlink()

@@ -102,7 +102,7 @@ def waker(home: Path, session: str = "s") -> subprocess.CompletedProcess[bytes]:
     code = "import sys; from multiagent_bridge.cli import wakeups; sys.exit(wakeups.main(sys.argv[1:]))"
     return subprocess.run(
         [sys.executable, "-c", code, *words], env={"PATH": os.defpath, "HOME": str(home.parent)},
-        input=json.dumps({"session_id": session}).encode(), capture_output=True, timeout=30, check=False,
+        input=json.dumps({"session_id": session}).encode(), capture_output=True, timeout=90, check=False,
     )  # fmt: skip
 
 

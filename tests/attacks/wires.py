@@ -14,7 +14,7 @@ GREETING = {"mab": 1, "version": "0.1.0", "key": KEY, "as": None, "pid": 1, "yol
 class Knock:
     """A bare connection to the hub's socket. Every read is bounded."""
 
-    def __init__(self, home: Path, seconds: float = 20.0) -> None:
+    def __init__(self, home: Path, seconds: float = 60.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(seconds)
         self._socket.connect(str(home / "hub.sock"))

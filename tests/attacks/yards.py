@@ -110,7 +110,7 @@ class Yard:
             cwd=at or self.shop,
             env={**GIT, "PROOF": str(self.proof), "OUTSIDE": str(self.outside)},
             capture_output=True,
-            timeout=50,
+            timeout=200,
             **as_who,
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
@@ -254,7 +254,7 @@ def failure(yard: Yard, act: Callable[[Bridge], Awaitable[object]], patience: fl
 def asked(yard: Yard, *words: str) -> int:
     """The status of a git that looks into the shadow."""
     command = ["git", f"--git-dir={shadow(yard) / 'store.git'}", "-c", "safe.directory=*", *words]
-    return subprocess.run(command, capture_output=True, timeout=50).returncode
+    return subprocess.run(command, capture_output=True, timeout=200).returncode
 
 
 def holds(yard: Yard, content: bytes) -> bool:

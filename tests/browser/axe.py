@@ -58,7 +58,10 @@ def fetched() -> bytes:
     assert npm, "axe-core comes from npm: apt-get install npm"
     with tempfile.TemporaryDirectory() as folder:
         words = [npm, "pack", f"axe-core@{VERSION}", "--silent", "--fetch-retries=2", "--fetch-timeout=60000"]
-        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+        for _ in range(3):
+            done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+            if done.returncode == 0:
+                break
         assert done.returncode == 0, f"npm cannot fetch axe-core {VERSION}: {done.stderr or done.stdout}"
         with tarfile.open(fileobj=io.BytesIO((Path(folder) / f"axe-core-{VERSION}.tgz").read_bytes())) as package:
             member = package.extractfile("package/axe.min.js")

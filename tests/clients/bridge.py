@@ -61,7 +61,7 @@ class Bridge:
             env=os.environ | self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=60,
+            timeout=150,
             check=True,
         )
 

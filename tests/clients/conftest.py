@@ -36,6 +36,6 @@ def bridge(program: Path, tmp_path: Path) -> Iterator[Bridge]:
     served = Bridge(program, state)
     yield served
     served.stop()
-    stayed = left_behind(tmp_path, 5)
+    stayed = left_behind(tmp_path, 30)
     end(stayed)
     assert not stayed, f"processes were left behind: {stayed}"

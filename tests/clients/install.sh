@@ -58,7 +58,7 @@ environment() { # FOLDER PACKAGE...
   shift
   "$python" -m venv --clear --without-pip "$folder" >"$place/install.log" 2>&1 &&
     "$python" -m pip --python "$folder/bin/python" install --quiet --no-input --disable-pip-version-check \
-      --retries 2 "$@" >"$place/install.log" 2>&1
+      --retries 4 "$@" >"$place/install.log" 2>&1
 }
 
 started=$(date +%s)

@@ -14,7 +14,7 @@ from tests.clients.bridge import Bridge, end, left_behind
 from tests.clients.stub_model import ScriptedModel
 from tests.clients.wires import AnthropicMessages, ChatCompletions, GeminiGenerate, OpenAIResponses, Wire
 
-RUN_SECONDS = 150
+RUN_SECONDS = 300
 """Longest a program may take for its whole turn; they need 1 to 15 s on a quiet machine."""
 
 NOWHERE = "http://127.0.0.1:9"
@@ -224,10 +224,10 @@ def run(installed: Installed, agent: Agent, home: Path, bridge: Bridge, model: S
         out, err = process.communicate(timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
         end(left_behind(home, 0))
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
         err += f"\nended by the test after {RUN_SECONDS} s"
     seconds = time.monotonic() - started
-    stayed = {number: line for number, line in left_behind(home, 5).items() if " serve" not in line}
+    stayed = {number: line for number, line in left_behind(home, 30).items() if " serve" not in line}
     end(stayed)
     finished = Finished(process.returncode, out, err, seconds, model)
     assert not stayed, f"{agent.name} left processes behind: {stayed}\n{finished}"

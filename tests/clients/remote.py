@@ -34,7 +34,7 @@ class Secured:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
             check=True,
         )
         return str(json.loads(made.stdout)["key"])
@@ -60,7 +60,7 @@ def secured(bridge: Bridge, folder: Path) -> Iterator[Secured]:
         yield Secured(bridge, said[1][2], authority[0])
     finally:
         hub.terminate()
-        hub.wait(30)
+        hub.wait(120)
         hub.stderr.close()
 
 

@@ -89,7 +89,7 @@ class ScriptedModel:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(30)
 
     def answer(self, path: str, body: dict[str, Any]) -> str | None:
         """The server-sent events for a generation request; None for any other request."""

@@ -40,7 +40,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
                 yield line
             finally:
                 server.terminate()
-                server.wait(30)
+                server.wait(120)
     assert "Traceback" not in (home / "errors").read_text()
 
 
@@ -70,7 +70,7 @@ def test_every_scenario_that_a_revision_requires_of_a_server_passes(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=560,
         check=False,
     )
 
@@ -88,7 +88,7 @@ def test_every_scenario_that_a_revision_requires_of_a_server_passes(
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_tools_under_test_there_are_the_bridges_own(mode: str, url: str) -> None:
     async def opened() -> tuple[dict[str, object], str]:
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             async with Client(url, mode=mode) as client:
                 made = await client.call_tool("create_conversation", {"my_role": "planner", "partner_role": "builder"})
                 return dict(made.structured_content or {}), client.protocol_version

@@ -64,7 +64,7 @@ def configured(home: Path, bridge: Bridge, name: str, environment: dict[str, str
     subprocess.run(
         [bridge.program, "init", "--client", name, "--as", name, "--hooks", "--yes"],
         env={"PATH": os.defpath, "HOME": str(home)} | bridge.environment | environment,
-        cwd=home / "work", stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
+        cwd=home / "work", stdin=subprocess.DEVNULL, capture_output=True, timeout=150, check=True,
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def wakeups(bridge: Bridge) -> list[str]:
     """What the journal has of wake-ups, oldest first."""
     done = subprocess.run(
         [bridge.program, "tail", "--once", "-n", "300", "--no-texts", "--json"], env=os.environ | bridge.environment,
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=150, check=True,
     )  # fmt: skip
     found = [str(json.loads(line)["action"]) for line in done.stdout.splitlines()]
     return [action for action in found if action.startswith("wakeup.")]
@@ -144,11 +144,11 @@ def at_a_terminal(
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(20)
-        reader.join(5)
+            process.wait(60)
+        reader.join(30)
         os.close(ours)
 
 
@@ -222,13 +222,13 @@ def test_mail_wakes_an_idle_agent_by_one_waker_that_leaves_with_its_client(
         Idle(agent.wire(), [ToolCall("check_messages", {})]) as model,
         at_a_terminal(installed, agent, tmp_path / "agent", bridge, model) as screen,
     ):
-        until("waker", 90, lambda: bool(wakers(bridge)), screen)
+        until("waker", 200, lambda: bool(wakers(bridge)), screen)
         if name == "claude-code":
             # woken before its servers are there, it never sees their tools
-            until("server", 60, lambda: connected(tmp_path / "agent"), screen)
+            until("server", 150, lambda: connected(tmp_path / "agent"), screen)
         before = len(model.requests)
         bridge.call("lead", "send_to_partner", message=SECRET_WORDS)
-        until("turn", 60, lambda: bool(model.shown), screen)
+        until("turn", 150, lambda: bool(model.shown), screen)
         shown = model.shown
         assert wakeups(bridge) == ["wakeup.wake"]
         assert len(wakers(bridge)) <= 1, "one a session"
@@ -237,7 +237,7 @@ def test_mail_wakes_an_idle_agent_by_one_waker_that_leaves_with_its_client(
     assert not any(SECRET_WORDS in body for body in bodies), "a hook never carries what was said"
     assert all("no instruction of the user and approves nothing" in body for body in bodies)
     assert (before, len(bodies)) == (0 if name == "claude-code" else 1, 1), "a person's turn, and one for one message"
-    until("end of the waker", 10, lambda: not wakers(bridge), screen)
+    until("end of the waker", 60, lambda: not wakers(bridge), screen)
 
 
 @pytest.mark.parametrize("name", ["codex", "opencode"])

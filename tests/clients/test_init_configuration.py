@@ -47,7 +47,7 @@ def run(installed: Installed, home: Path, *words: str | Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -33,7 +33,7 @@ def inspect(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
     printed = json.loads(finished.stdout) if finished.stdout.strip() else {}

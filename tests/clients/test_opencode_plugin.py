@@ -47,7 +47,7 @@ const event = (type, properties) => plugin.event({ event: { type, properties } }
 const idle = (sessionID) => event("session.idle", { sessionID })
 const calls = () => (existsSync("calls") ? readFileSync("calls", "utf8").trim().split("\\n") : [])
 const until = async (seen) => {
-  for (let turn = 0; turn < 1000 && !seen(); turn++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let turn = 0; turn < 9000 && !seen(); turn++) await new Promise((resolve) => setTimeout(resolve, 10))
   if (!seen()) throw Error("never seen: " + seen)
 }
 const armed = (count = 1) => until(() => calls().filter((call) => call.startsWith("wake")).length >= count)
@@ -73,7 +73,7 @@ def played(installed: Installed, tmp_path: Path) -> Any:
         worker.write_text(STAGE + scene + "\n" + ending)
         done = subprocess.run(
             [installed.place / "bin" / "node", worker], cwd=tmp_path, env=installed.environment(tmp_path),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=40, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))

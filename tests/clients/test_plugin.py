@@ -21,7 +21,7 @@ PLUGIN = Path(__file__).parents[2] / "plugins" / "claude"
 def test_claude_code_finds_the_plugin_valid(installed: Installed, tmp_path: Path) -> None:
     done = subprocess.run(
         [installed.program("claude"), "plugin", "validate", PLUGIN], env=installed.environment(tmp_path),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -30,7 +30,7 @@ async def connected(bridge: Bridge, mode: Mode, *names: str) -> AsyncIterator[li
 
         return call
 
-    with anyio.fail_after(50):
+    with anyio.fail_after(120):
         async with AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(Client(bridge.parameters(name), mode=mode)) for name in names]
             assert {client.protocol_version for client in clients} == {VERSIONS[mode]}
@@ -82,7 +82,7 @@ def test_waiting_readers_of_both_eras_are_shown_progress_and_woken_from_another_
                 arguments = {"wait_seconds": 40}
                 woken.append(await reader.call_tool("check_messages", arguments, progress_callback=shown))
 
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 async with anyio.create_task_group() as group:
                     for reader, beat in zip(readers, beats, strict=True):
                         group.start_soon(wait, reader, beat)

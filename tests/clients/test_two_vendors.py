@@ -33,7 +33,7 @@ def test_claude_code_and_codex_ask_answer_and_confirm_in_one_conversation(
     ]
     with ScriptedModel(claude.wire(), asking) as asker, ThreadPoolExecutor(1) as beside:
         first = beside.submit(run, installed, claude, tmp_path / "claude", bridge, asker)
-        opened = structure(asker.wait_for(1, 120)[0])
+        opened = structure(asker.wait_for(1, 240)[0])
         answering = [
             ToolCall("join_conversation", {"invite": opened["sessions"][1]["invite"]}),
             ToolCall("check_messages", {"wait_seconds": 50}),

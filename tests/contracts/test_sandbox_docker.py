@@ -29,7 +29,7 @@ from multiagent_bridge.testing.sandboxes import SandboxLaw, Site
 pytestmark = pytest.mark.anyio
 
 NOBODY = 65534
-SECONDS = 20
+SECONDS = 90
 LAUNCHING = (
     laws.a_program_runs_in_the_workspace,
     laws.a_signal_shows_as_128_and_its_number,

@@ -180,7 +180,7 @@ def git(folder: Path, *words: str) -> str:
     }
     argv = ["git", "-c", "user.name=P", "-c", "user.email=p@localhost", *words]
     done = subprocess.run(
-        argv, cwd=folder, env=known, capture_output=True, text=True, timeout=30, check=True, **as_commands()
+        argv, cwd=folder, env=known, capture_output=True, text=True, timeout=120, check=True, **as_commands()
     )
     return done.stdout
 

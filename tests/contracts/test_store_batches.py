@@ -37,7 +37,7 @@ async def together(store: SqliteStore, works: Sequence[Work]) -> list[object]:
 
     async def first(tx: Tx) -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     calls = [asyncio.ensure_future(store.write(first))]
     assert await asyncio.to_thread(begun.wait, 10)
@@ -46,7 +46,7 @@ async def together(store: SqliteStore, works: Sequence[Work]) -> list[object]:
     for _ in range(50):
         await asyncio.sleep(0)
     go_on.set()
-    return (await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20))[1:]
+    return (await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 120))[1:]
 
 
 class Sender:
@@ -196,7 +196,7 @@ async def test_what_waits_for_company_is_served_before_what_comes_after_it(store
     calls = [asyncio.ensure_future(store.write(lambda tx, n=n: noted(order, f"write {n}"))) for n in range(3)]  # type: ignore[misc]
     await asyncio.sleep(0)
     assert order == []
-    await asyncio.wait_for(store._writer.call(lambda: order.append("call")), 10)
+    await asyncio.wait_for(store._writer.call(lambda: order.append("call")), 120)
     assert order == ["write 0", "write 1", "write 2", "call"]
     await asyncio.gather(*calls)
 
@@ -208,7 +208,7 @@ async def noted(order: list[str], what: str) -> None:
 async def test_one_that_finds_no_company_goes_alone(store: SqliteStore) -> None:
     await together(store, [lambda tx: tx.journal.append(draft(1))] * 9)
     for _ in range(3):
-        await asyncio.wait_for(store.write(lambda tx: tx.journal.append(draft(2))), 10)
+        await asyncio.wait_for(store.write(lambda tx: tx.journal.append(draft(2))), 120)
     assert await numbers(store) == [1] * 9 + [2] * 3
 
 
@@ -217,13 +217,13 @@ async def test_closing_serves_those_that_wait_for_company(store: SqliteStore) ->
     calls = [asyncio.ensure_future(store.write(lambda tx: tx.journal.append(draft(2)))) for _ in range(3)]
     await asyncio.sleep(0)
     await store.close()
-    assert len(await asyncio.wait_for(asyncio.gather(*calls), 10)) == 3
+    assert len(await asyncio.wait_for(asyncio.gather(*calls), 120)) == 3
     async with SqliteStore(store.path) as again:
         assert await numbers(again) == [1] * 9 + [2] * 3
 
 
 async def test_patience_ends_for_each_in_its_time_and_what_was_given_up_never_runs(tmp_path: Path) -> None:
-    async with SqliteStore(tmp_path / "bridge.db", patience=0.4) as store:
+    async with SqliteStore(tmp_path / "bridge.db", patience=1.0) as store:
         await seat(store)
         await together(store, [lambda tx: tx.journal.append(draft(1))] * 9)
         held = os.open(tmp_path / "bridge.db-lock", os.O_RDWR)
@@ -239,7 +239,7 @@ async def test_patience_ends_for_each_in_its_time_and_what_was_given_up_never_ru
             took.append(loop.time() - began)
 
         await asyncio.gather(*(attempt(after) for after in (0, 0, 0.2, 0.5)))
-        assert all(0.4 <= one < 5 for one in took)
+        assert all(1.0 <= one < 60 for one in took)
         os.close(held)
         await store.write(lambda tx: tx.journal.append(draft(3)))
         assert await numbers(store) == [1] * 9 + [3]

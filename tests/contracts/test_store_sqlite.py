@@ -48,7 +48,7 @@ async def test_a_read_keeps_its_snapshot_while_others_commit(store: SqliteStore)
     async def twice(tx: Tx) -> tuple[int, int]:
         first = (await tx.journal.head()).size
         looked.set()
-        assert written.wait(10)
+        assert written.wait(60)
         return first, (await tx.journal.head()).size
 
     reading = asyncio.ensure_future(store.read(twice))
@@ -64,7 +64,7 @@ async def test_a_cancelled_callers_transaction_runs_to_its_end(store: SqliteStor
 
     async def slow(tx: Tx) -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         await tx.journal.append(draft(1))
 
     calls = [asyncio.ensure_future(store.write(slow))]
@@ -85,7 +85,7 @@ async def test_waiting_writes_share_one_commit(store: SqliteStore, path: Path) -
 
     async def slow(tx: Tx) -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     other = apsw.Connection(str(path))
     first = asyncio.ensure_future(store.write(slow))
@@ -127,7 +127,7 @@ async def test_a_commit_of_another_process_is_noticed_and_our_own_is_not(store: 
 
 
 async def test_a_lock_held_too_long_is_one_clear_sentence_and_reads_go_on(path: Path) -> None:
-    async with SqliteStore(path, patience=0.3) as store:
+    async with SqliteStore(path, patience=1.0) as store:
         await seat(store)
         held = os.open(path.with_name("bridge.db-lock"), os.O_RDWR)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -136,7 +136,7 @@ async def test_a_lock_held_too_long_is_one_clear_sentence_and_reads_go_on(path: 
         refused = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(e) for e in refused] == [Unavailable] * 3
         assert "locked by another program" in str(refused[0])
-        assert 0.3 <= time.monotonic() - begun < 5
+        assert 1.0 <= time.monotonic() - begun < 60
         assert await size(store) == 0
         os.close(held)
         await store.write(lambda tx: tx.journal.append(draft(9)))
@@ -145,12 +145,12 @@ async def test_a_lock_held_too_long_is_one_clear_sentence_and_reads_go_on(path: 
 
 
 async def test_closing_never_hangs_on_a_held_lock(path: Path) -> None:
-    store = SqliteStore(path, patience=0.3)
+    store = SqliteStore(path, patience=1.0)
     await store.open()
     held = os.open(path.with_name("bridge.db-lock"), os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
     try:
-        await asyncio.wait_for(store.close(), 5)
+        await asyncio.wait_for(store.close(), 120)
     finally:
         os.close(held)
 
@@ -163,7 +163,7 @@ async def test_a_foreign_write_lock_is_waited_out(path: Path) -> None:
         done, _ = await asyncio.wait([call], timeout=0.4)
         assert not done
         foreign.execute("COMMIT")
-        await asyncio.wait_for(call, 10)
+        await asyncio.wait_for(call, 120)
         foreign.close()
 
 

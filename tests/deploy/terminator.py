@@ -12,7 +12,7 @@ from pathlib import Path
 ADDRESS = "127.0.0.2"
 """Whom the hubs trust to say for whom it asks."""
 SECONDS = 75.0
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 20.0
 HEAD_BYTES = 65_536
 DROPPED = ("connection", "forwarded", "x-forwarded-for", "x-forwarded-proto")
 
@@ -37,11 +37,11 @@ class Terminator:
         self._listens = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self._thread.start()
-        assert self._listens.wait(10)
+        assert self._listens.wait(60)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self._loop.close()
 

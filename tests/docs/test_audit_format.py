@@ -67,7 +67,7 @@ def ours(case: dict[str, Any]) -> str:
 
 def independent(*arguments: str | Path, program: Path = INDEPENDENT) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-I", program, *arguments], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-I", program, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

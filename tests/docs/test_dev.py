@@ -35,7 +35,7 @@ def run(*words: str, script: Path = ROOT / "dev", cwd: Path = ROOT) -> subproces
         env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=90,
     )
 
 

@@ -30,7 +30,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 def said(program: Path, *arguments: str | Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-I", program, *arguments], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-I", program, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == (1 if done.stderr else 0)
     return (done.stdout or done.stderr).strip()
@@ -152,7 +152,7 @@ async def test_the_commands_of_the_specification_check_a_journal_that_was_handed
         for n, _ in enumerate(notes):
             (rotated.folder / f"{n}.txt").replace(rotated.folder / f"kept-{n}.txt")
         done = subprocess.run(
-            ["/bin/sh", "-c", commands], cwd=rotated.folder, capture_output=True, text=True, timeout=60, check=False
+            ["/bin/sh", "-c", commands], cwd=rotated.folder, capture_output=True, text=True, timeout=120, check=False
         )
         assert [line.split(":")[0] for line in done.stdout.splitlines()] == verdicts
         assert (done.returncode == 0) == bool(verdicts) == (not done.stderr)

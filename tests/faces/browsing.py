@@ -23,7 +23,7 @@ from tests.faces.http_yard import UNLIMITED, certified
 OURS = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
 """What a browser says of itself when a page of ours asks."""
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @dataclass

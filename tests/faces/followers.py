@@ -82,7 +82,7 @@ class Follower:
         return json.loads(content.text)  # type: ignore[no-any-return]
 
     async def until(self, count: int) -> list[str]:
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while len(self.told) < count:
                 await self.heard.wait()
         return self.told

@@ -101,7 +101,7 @@ class Yard:
             async with Client(streamable_http_client(self.url, http_client=http), mode=era) as client:  # type: ignore[arg-type]
                 yield client
 
-    async def raw(self, content: bytes, seconds: float = 10.0) -> bytes:
+    async def raw(self, content: bytes, seconds: float = 60.0) -> bytes:
         """What comes back for these bytes until the other end closes or is silent."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:

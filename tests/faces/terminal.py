@@ -20,7 +20,7 @@ import pytest
 from multiagent_bridge.adapters.system import SystemClock
 from multiagent_bridge.cli.app import run
 
-SECONDS = 30
+SECONDS = 90
 MAB = (sys.executable, "-m", "multiagent_bridge")
 
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from importlib import import_module
-from statistics import median
 
 import pytest
 import typer
@@ -54,9 +53,11 @@ def test_listing_the_commands_imports_none_of_them() -> None:
 
 def test_help_takes_no_more_than_the_interpreter_and_its_parser_need() -> None:
     def milliseconds(*words: str) -> float:
-        began = time.perf_counter()
+        """Of processor time: how long it waits for a processor says nothing of it."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, *words], capture_output=True, timeout=SECONDS, check=True)
-        return (time.perf_counter() - began) * 1000
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
     milliseconds("-m", "multiagent_bridge", "--help")
     parser, ours = [], []
@@ -64,7 +65,7 @@ def test_help_takes_no_more_than_the_interpreter_and_its_parser_need() -> None:
         parser.append(milliseconds("-c", "import typer, typer.main, typer.core"))
         ours.append(milliseconds("-m", "multiagent_bridge", "--help"))
     # both measured in turns, so that a loaded machine slows both
-    assert median(ours) <= 1.6 * median(parser), (median(ours), median(parser))
+    assert min(ours) <= 1.6 * min(parser), (ours, parser)
 
 
 @pytest.mark.parametrize("module", sorted({row.module for row in COMMANDS.values()}))
@@ -174,5 +175,6 @@ def test_the_shell_completes_commands_and_options(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_is_printed_for_each_shell(terminal: Terminal, shell: str) -> None:
-    out = terminal.process("--show-completion", shell).out
+    # Typer asks its parents else, whatever shell they are: none where nobody's shell started the tests
+    out = terminal.process("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").out
     assert "_MAB_COMPLETE" in out

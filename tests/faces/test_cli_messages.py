@@ -119,7 +119,7 @@ def test_a_heartbeat_makes_a_session_alive(terminal: Terminal) -> None:
 
 def test_a_check_that_waits_is_woken_by_a_message_of_another_process(terminal: Terminal) -> None:
     conversation = terminal.opened()
-    waiting = terminal.started("check", conversation, "--wait", str(SECONDS), "--json")
+    waiting = terminal.started("check", conversation, "--wait", "50", "--json")
     until = time.monotonic() + SECONDS
     # the first one wakes it; the others only bound the test on a machine where it is slow to start
     while waiting.poll() is None and time.monotonic() < until:

@@ -61,7 +61,7 @@ async def test_a_code_signs_in_and_the_cookie_is_kept_from_scripts_and_other_sit
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         line = answer.headers["set-cookie"]
         assert re.fullmatch(
-            rf"mab_browser_{here.port}=[0-9A-Za-z]{{43}}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200", line
+            rf"mab_browser_{here.port}=[0-9A-Za-z]{{43}}; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800", line
         )
         assert (await browser.get("/")).status_code == 200
 

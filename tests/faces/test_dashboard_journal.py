@@ -58,7 +58,7 @@ def seqs(page: httpx2.Response) -> list[int]:
 
 
 async def until(found: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not found():
             await asyncio.sleep(0)
 

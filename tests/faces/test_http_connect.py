@@ -36,7 +36,7 @@ async def test_a_client_of_standard_streams_is_an_agent_of_a_hub_elsewhere(
         words += ["--ca", str(here.certificate)] if encrypted else []
         env = {"MAB_HOME": str(tmp_path), "MAB_API_KEY": ALICE, "HOME": str(tmp_path)}
         server = StdioServerParameters(command=sys.executable, args=words, env=env)
-        with anyio.fail_after(50):
+        with anyio.fail_after(150):
             async with Client(stdio_client(server), mode=era) as alice:  # type: ignore[arg-type]
                 made = await fields(alice, "create_conversation", my_role="backend", partner_role="frontend")
                 await fields(bob, "join_conversation", invite=made["sessions"][1]["invite"])
@@ -87,7 +87,7 @@ class Lines:
 
     async def answer(self) -> dict[str, Any]:
         """The next message that is no notification."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(90):
             while "method" in (message := await self.out.get()):
                 pass
             return message
@@ -107,7 +107,7 @@ async def lines(url: str, key: str = ALICE, name: str = "") -> AsyncIterator[Lin
         yield found
     finally:
         found.reader.feed_eof()
-        with anyio.fail_after(20):
+        with anyio.fail_after(90):
             await running
 
 
@@ -117,7 +117,7 @@ def text(result: dict[str, Any]) -> str:
 
 
 async def waiting(here: Yard) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(90):
         while not any(exchange.busy for exchange in here.endpoint._exchanges):
             await anyio.sleep(0.01)
 
@@ -178,7 +178,7 @@ async def test_a_session_that_the_hub_forgot_is_opened_again_without_the_client_
         assert answer["id"] == 2
         assert len(answer["result"]["structuredContent"]["conversations"]) == 1
         alice.reader.feed_eof()
-        with anyio.fail_after(20):
+        with anyio.fail_after(90):
             await running
     assert all("method" in alice.out.get_nowait() for _ in range(alice.out.qsize()))
 
@@ -194,7 +194,7 @@ async def test_a_cancelled_call_gets_no_answer_and_leaves_its_mail_unread() -> N
             bob.ask(1, "check_messages", wait_seconds=50)
             await waiting(here)
             bob.tell({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
-            with anyio.fail_after(20):
+            with anyio.fail_after(90):
                 while any(exchange.identity.name == "bob" for exchange in here.endpoint._exchanges):
                     await anyio.sleep(0.01)
             await fields(alice, "send_to_partner", message="for later")
@@ -303,7 +303,7 @@ def test_files_as_standard_streams_are_refused_in_a_sentence(tmp_path: Path, wor
     with (tmp_path / "out").open("wb") as out:
         done = subprocess.run(
             [sys.executable, "-m", "multiagent_bridge", "mcp", *words],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, env=env, timeout=30,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, env=env, timeout=90,
         )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("mab: error: invalid: standard input or output is a file\n")

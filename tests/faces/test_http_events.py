@@ -24,7 +24,7 @@ async def test_a_client_of_2026_hears_of_mail_on_the_stream_it_asked_for_until_i
     monkeypatch.setattr("multiagent_bridge.mcp.http.EVERYBODY_SECONDS", 0.0)
     async with yard() as here:
         uri = f"mab://inbox/{await here.pair()}/b"
-        with anyio.fail_after(20):
+        with anyio.fail_after(90):
             async with here.client(ALICE) as alice, here.client(BOB) as bob:
                 async with bob.listen(resource_subscriptions=[uri]) as inbox:
                     await fields(alice, "send_to_partner", message="hello")
@@ -43,7 +43,7 @@ async def test_a_client_of_2025_hears_of_mail_on_the_stream_of_its_session() -> 
 
     async with yard() as here:
         uri = f"mab://inbox/{await here.pair()}/b"
-        with anyio.fail_after(20):
+        with anyio.fail_after(90):
             async with here.http(BOB) as http, here.client(ALICE) as alice:
                 streams = streamable_http_client(here.url, http_client=http)
                 async with Client(streams, mode="legacy", message_handler=hear) as bob:

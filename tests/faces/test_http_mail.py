@@ -31,10 +31,10 @@ def tls(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
 
 
 async def until(condition: Callable[[], Any], what: str) -> None:
-    with anyio.move_on_after(10) as scope:
+    with anyio.move_on_after(90) as scope:
         while not condition():
             await anyio.sleep(0.01)
-    assert not scope.cancelled_caught, f"not within 10 s: {what}"
+    assert not scope.cancelled_caught, f"not within 90 s: {what}"
 
 
 def legacy(tool: str, token: str, session: str = "", **arguments: Any) -> bytes:
@@ -158,7 +158,7 @@ async def test_a_slow_reader_has_read_its_mail_once_the_last_byte_is_out(
             await until(lambda: any(_unsent(w.transport) for w in here.face.listener.wires), "it is stuck")
             lowest.resume_reading()
             got = b""
-            with anyio.fail_after(20):
+            with anyio.fail_after(90):
                 while got.count(b"unread") < 2:
                     got += await reader.read(65_536)
             await until(lambda: not here.endpoint.waiting and not here.endpoint._settling, "it is settled")
@@ -210,7 +210,7 @@ async def test_a_hub_that_stops_answers_those_who_wait_and_finishes_what_has_beg
             async def wait() -> None:
                 answers.append(await bob.call_tool("check_messages", {"wait_seconds": 50}))
 
-            with anyio.fail_after(20):
+            with anyio.fail_after(90):
                 async with anyio.create_task_group() as group:
                     group.start_soon(wait)
                     await until(lambda: any(e.busy for e in here.endpoint._exchanges), "bob waits")
@@ -280,7 +280,7 @@ async def test_a_credential_that_ends_ends_the_waits_and_streams_of_its_owner(
             async def wait() -> None:
                 answers.append(await bob.call_tool("check_messages", {"wait_seconds": 50}))
 
-            with anyio.fail_after(20):
+            with anyio.fail_after(90):
                 async with anyio.create_task_group() as group:
                     group.start_soon(wait)
                     await until(lambda: any(e.busy for e in here.endpoint._exchanges), "bob waits")

@@ -39,7 +39,7 @@ async def test_a_new_certificate_is_taken_up_and_no_connection_breaks(
             async def wait() -> None:
                 found.append((await fields(bob, "check_messages", wait_seconds=50))["messages"][0]["message"])
 
-            with anyio.fail_after(30):
+            with anyio.fail_after(90):
                 async with anyio.create_task_group() as group:
                     group.start_soon(wait)
                     while not any(exchange.busy for exchange in here.endpoint._exchanges):

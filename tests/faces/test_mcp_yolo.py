@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -219,7 +220,7 @@ async def test_a_wait_for_a_person_shows_progress_and_ends_with_the_decision(
             answer = await alice.client.call_tool("execute_command", words, progress_callback=progress)
             result.update(answer.structured_content or {})
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(90):
             async with anyio.create_task_group() as group:
                 group.start_soon(wait)
                 await shown.wait()
@@ -256,12 +257,17 @@ async def test_cancelling_a_call_that_runs_a_command_does_not_stop_the_command(g
     number = await guard.ask()
     await guard.approve(number)
     async with client(guard, guard.alice, era) as alice:
-        with anyio.move_on_after(0.2) as waited:
-            await alice.call("execute_command", command_id=number, dry_run=False, wait_seconds=50)
-        assert waited.cancelled_caught
+        with anyio.fail_after(90):
+            async with anyio.create_task_group() as group:
+                group.start_soon(
+                    partial(alice.call, "execute_command", command_id=number, dry_run=False, wait_seconds=50)
+                )
+                while not guard.sandbox.runs:
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
         assert (await alice.fields("execute_command", command_id=number))["state"] == "running"
         guard.sandbox.hold.set()
-        with anyio.fail_after(10):
+        with anyio.fail_after(90):
             done = await alice.fields("execute_command", command_id=number, dry_run=False, wait_seconds=50)
     assert (done["state"], done["stdout"]) == ("done", "hello\n")
     assert len(guard.sandbox.runs) == 1

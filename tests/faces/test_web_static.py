@@ -39,7 +39,7 @@ async def test_files_are_kept_for_good_under_an_address_that_changes_with_them()
     async with site() as here, here.stranger() as browser:
         page = (await browser.get("/sign-in")).text
         addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
-        assert len(addresses) == 4
+        assert len(addresses) == 5
         for address in addresses:
             answer = await browser.get(address)
             assert answer.status_code == 200

@@ -17,7 +17,7 @@ from multiagent_bridge.ports import Clock
 from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.testing.hubs import OWNER
 
-SECONDS = 20.0
+SECONDS = 90.0
 """Longest wait for anything that must come."""
 
 

@@ -182,7 +182,7 @@ def test_help_loads_no_rules() -> None:
         "run(['yolo', '--help'])\n"
         "print([name for name in sys.modules if name.startswith('multiagent_bridge.guard.commands.rules')])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=150, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

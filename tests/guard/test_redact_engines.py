@@ -106,7 +106,7 @@ def test_our_own_rules_stand_alone_until_the_scanner_is_compiled() -> None:
     gate = threading.Event()
 
     def slow() -> Any:
-        gate.wait(10)
+        gate.wait(90)
         return _Scanner("oddvalue")
 
     scanner = KingfisherScanner(slow)

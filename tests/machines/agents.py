@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import Any
 
 MAB = str(Path(sys.executable).with_name("mab"))
-SECONDS = 20.0
-"""Longest wait for anything that must come."""
+SECONDS = 60.0
+"""Longest wait for anything that must come, on a machine that others keep busy."""
+
+PATIENT = (
+    sys.executable,
+    "-c",
+    "import sys; from multiagent_bridge.shim import main, pump; "
+    "pump.FINISH_SECONDS = pump.LEAVE_SECONDS = 600.0; sys.exit(main([]))",
+)
+"""A shim that would wait for a long time before it leaves, if there were anything to wait for."""
 
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -24,6 +32,10 @@ MODERN = {
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
 }
 LEGACY = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+
+
+PIPE_BYTES = 65_536
+"""What a pipe holds at most, and what the shim reads at once."""
 
 
 class Gone(Exception):
@@ -134,7 +146,7 @@ class Agent:
         return Result(text, found.get("structuredContent") or {}, bool(found.get("isError")))
 
     def call(self, name: str, **arguments: object) -> Result:
-        return self.result(self.ask_tool(name, **arguments), 60.0 if arguments.get("wait_seconds") else SECONDS)
+        return self.result(self.ask_tool(name, **arguments), 2 * SECONDS if arguments.get("wait_seconds") else SECONDS)
 
     def good(self, name: str, **arguments: object) -> Mapping[str, Any]:
         """The fields of a call that must succeed."""
@@ -155,6 +167,13 @@ class Agent:
         self._threads[1].join(SECONDS)
         return b"".join(self._errors).decode()
 
+    def handed_over(self) -> None:
+        """Wait until the shim has handed everything said so far to its hub, or to the kernel for it.
+
+        It reads no further before it did, and a pipe holds less than these blanks, which are no message.
+        """
+        self.raw(b" " * 4 * PIPE_BYTES + b"\n")
+
     def leave(self) -> int:
         """Close our end and return the exit status."""
         assert self.process.stdin is not None
@@ -172,7 +191,7 @@ class Agent:
         with suppress(BrokenPipeError):
             self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
         for thread in self._threads:

@@ -13,7 +13,7 @@ from typing import Any
 from tests.machines.agents import MAB, SECONDS, environment
 from tests.machines.places import Place
 
-STARTING = 60.0
+STARTING = 120.0
 """Longest start of a few interpreters on a machine that others keep busy."""
 
 

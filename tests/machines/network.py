@@ -82,12 +82,12 @@ class Machine:
 
     def _run(self, *words: str) -> Any:
         inside = [_program("nsenter"), f"--net=/proc/{self.pid}/ns/net", *words]
-        done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip().startswith("[") else None
 
     def _end(self) -> None:
-        self._held.communicate(timeout=20)
+        self._held.communicate(timeout=60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -74,7 +73,11 @@ class Place:
     def mab(self, *words: str, status: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
         """Run one command of the owner."""
         done = subprocess.run(
-            [MAB, *words], env=environment(self.home, **(self.env | more)), capture_output=True, text=True, timeout=60
+            [MAB, *words],
+            env=environment(self.home, **(self.env | more)),
+            capture_output=True,
+            text=True,
+            timeout=2 * SECONDS,
         )
         assert status is None or done.returncode == status, done.stderr
         return done
@@ -99,21 +102,31 @@ class Place:
         return any("serve" in words_of(process) for process in running(self.home))
 
     def kill_hub(self) -> int:
-        """kill -9 the hub; returns which one it was, once it is gone."""
+        """kill -9 the hub; returns which one it was, once it is gone and every agent's shim has seen that."""
         hub, self._killed = self.hub, True
+        held = self._connections()
         os.kill(hub, signal.SIGKILL)
-        # its sockets close with its last thread, after the process itself counts as gone
-        until(lambda: not self.answers(), "the hub's socket is closed")
+        # its sockets close with its last thread; whether somebody listens says nothing, since the next hub may do so already
+        until(lambda: ended(hub), "the hub is gone with all its threads")
+        until(lambda: not held & self._connections(), "every shim has let its connection go")
         return hub
 
-    def answers(self) -> bool:
-        """Whether somebody listens at the hub's socket."""
-        with socket.socket(socket.AF_UNIX) as knock:
-            try:
-                knock.connect(str(self.home / "hub.sock"))
-            except (ConnectionRefusedError, FileNotFoundError):
-                return False
-            return True
+    def _connections(self) -> set[str]:
+        """The sockets of the shims of this place that run."""
+        found = set()
+        for agent in self.agents:
+            shim = agent.process.pid
+            if (
+                agent.process.poll() is not None
+                or state_of(shim) == "T"
+                or {"--standalone", "--connect"} & {*words_of(shim)}
+            ):
+                continue
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for handle in os.listdir(f"/proc/{shim}/fd"):
+                    with suppress(FileNotFoundError):
+                        found.add(os.readlink(f"/proc/{shim}/fd/{handle}"))
+        return {name for name in found if name.startswith("socket:")}
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """Every entry of the journal, in order, as it lies in the store."""
@@ -145,6 +158,22 @@ class Place:
             path.name for path in (*self.home.glob("*.sock"), *self.home.glob("bells/*"), *self.home.glob("bells/.*"))
         ]
         assert not left or self._killed, f"sockets left behind: {left}"
+
+
+def ended(process: int) -> bool:
+    """Whether nothing runs of it any more, though nobody may have asked for its exit status."""
+    try:
+        return state_of(process) in ("", "Z", "X") and os.listdir(f"/proc/{process}/task") == [str(process)]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def state_of(process: int) -> str:
+    """Its state as proc(5) has it; empty when it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def words_of(process: int) -> list[str]:

@@ -35,7 +35,7 @@ class Sender:
 
     def __exit__(self, *_: object) -> None:
         self.enough.set()
-        self._thread.join(90)
+        self._thread.join(180)
         assert not self._thread.is_alive()
 
     def moved(self, seconds: float) -> None:
@@ -69,7 +69,7 @@ class Sender:
 
 def timed(agent: Agent, text: str) -> tuple[Result, float]:
     begun = time.monotonic()
-    result = agent.result(agent.ask_tool("send_to_partner", message=text, idempotency_key=text), 90)
+    result = agent.result(agent.ask_tool("send_to_partner", message=text, idempotency_key=text), 120)
     return result, time.monotonic() - begun
 
 
@@ -91,6 +91,6 @@ def unread(agent: Agent) -> list[str]:
     return found
 
 
-def goes_on(agent: Agent, text: str, seconds: float = 60.0) -> None:
+def goes_on(agent: Agent, text: str, seconds: float = 120.0) -> None:
     """The message is sent, at once or when it is repeated."""
     until(lambda: not timed(agent, text)[0].failed, f"{text} is sent", seconds)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +135,15 @@ def test_a_runner_killed_at_a_hop_leaves_its_command_to_one_fate(
     race: Race, hop: str, state: str, after: str, ran: bool
 ) -> None:
     asked(race.path, "approved", 9)
-    dying = born(race, "hub", 9, hop)
-    assert dying.wait(60) == -signal.SIGKILL
+    (dying,) = born(race, ["hub"], 9, hop)
+    assert dying.wait(120) == -signal.SIGKILL
     assert [left(race.path)[n].state for n in range(9)] == ["done"] * 4 + [state] + ["approved"] * 4
     # another runner lets alone what is running under a name that is not its own
-    other = born(race, "another", 3)
-    assert other.wait(60) == 0
+    (other,) = born(race, ["another"], 3)
+    assert other.wait(120) == 0
     assert left(race.path)[4].state == state
-    again = born(race, "hub", 9)
-    assert again.wait(60) == 0
+    (again,) = born(race, ["hub"], 9)
+    assert again.wait(120) == 0
     assert [left(race.path)[n].state for n in range(9)] == ["done"] * 4 + [after] + ["done"] * 4
     assert race.runs() == [n for n in range(9) if ran or n != 4]
     assert sorted(e["facts"]["n"] for e in entries(race.path)) == list(range(9))
@@ -152,9 +152,9 @@ def test_a_runner_killed_at_a_hop_leaves_its_command_to_one_fate(
 def test_runners_killed_at_random_never_run_anything_twice(race: Race) -> None:
     count, kills, chance = 1000, 0, random.Random(4)
     asked(race.path, "approved", count)
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     for _ in range(6):
-        lives = [born(race, f"hub {n}", count) for n in range(3)]
+        lives = born(race, [f"hub {n}" for n in range(3)], count)
         enough = len(race.runs()) + chance.randrange(40)
         while len(race.runs()) < enough and any(life.poll() is None for life in lives):
             assert time.monotonic() < end
@@ -165,8 +165,8 @@ def test_runners_killed_at_random_never_run_anything_twice(race: Race) -> None:
             life.communicate(timeout=30)
     assert kills > 0
     for n in range(3):
-        life = born(race, f"hub {n}", count)
-        _, complained = life.communicate(timeout=100)
+        (life,) = born(race, [f"hub {n}"], count)
+        _, complained = life.communicate(timeout=240)
         assert life.returncode == 0, complained
     states = {n: c.state for n, c in left(race.path).items()}
     runs = race.runs()
@@ -181,16 +181,19 @@ def test_runners_killed_at_random_never_run_anything_twice(race: Race) -> None:
     assert sorted(starts) == list(range(count))
 
 
-def born(race: Race, name: str, *more: object) -> subprocess.Popen[str]:
-    """A runner at work, once it has dealt with what its name's earlier lives left."""
-    life = worker(race.path, "serve", name, *more)
-    race.workers.append(life)
-    assert life.stdin is not None
-    assert life.stdout is not None
-    life.stdin.write("go\n")
-    life.stdin.flush()
-    assert [life.stdout.readline() for _ in range(2)] == ['"ready"\n', '"alive"\n']
-    return life
+def born(race: Race, names: Sequence[str], *more: object) -> list[subprocess.Popen[str]]:
+    """Runners at work, once each has dealt with what its name's earlier lives left. None begins before all have started."""
+    lives = [worker(race.path, "serve", name, *more) for name in names]
+    race.workers.extend(lives)
+    for said in ('"ready"\n', '"alive"\n'):
+        for life in lives:
+            assert life.stdout is not None
+            assert life.stdout.readline() == said
+        for life in lives if said == '"ready"\n' else ():
+            assert life.stdin is not None
+            life.stdin.write("go\n")
+            life.stdin.flush()
+    return lives
 
 
 def test_processes_that_upgrade_one_old_database_together_make_one_of_it(

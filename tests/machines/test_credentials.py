@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.machines, pytest.mark.timeout(240)]
 FAR = ("--every", "600")
 """An interval that no test reaches: whatever comes sooner came by the hook."""
 
-SOON = 2.0
-"""The bar for the hook, in seconds."""
+SOON = 60.0
+"""The bar for the hook, in seconds: most of it for a machine that others keep busy, and far from the interval."""
 
 
 @pytest.fixture

@@ -66,9 +66,11 @@ async def test_agents_of_both_ways_talk_and_a_revoked_key_ends_its_wait(era: str
             async def wait() -> None:
                 answers.append(await remote.call_tool("check_messages", {"wait_seconds": 50}))
 
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 async with anyio.create_task_group() as group:
                     group.start_soon(wait)
+                    # asked after it: the wait stands at the hub
+                    await fields(remote, "list_conversations")
                     await anyio.to_thread.run_sync(lambda: place.mab("key", "revoke", far["key_id"]))
             assert answers[0].is_error
             assert answers[0].content[0].text.startswith("not_allowed: ")
@@ -92,13 +94,14 @@ async def test_a_hub_that_is_told_to_leave_answers_who_waits_and_loses_no_mail(e
             async def wait() -> None:
                 answers.append(await other.call_tool("check_messages", {"wait_seconds": 50}))
 
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 async with anyio.create_task_group() as group:
                     group.start_soon(wait)
-                    await fields(one, "update_my_status", status="working")
+                    for asking in (other, one):
+                        await fields(asking, "update_my_status", status="working")
                     hub.send_signal(signal.SIGTERM)
             assert "the hub is stopping" in answers[0].content[0].text
-        assert hub.wait(20) == 0
+        assert hub.wait(60) == 0
         port = url.rpartition(":")[2].removesuffix("/mcp")
         url = url_of(place.serve("--http", f"127.0.0.1:{port}"))
         async with client(url, alice["key"], era) as one, client(url, bob["key"], era) as other:

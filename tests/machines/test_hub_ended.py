@@ -45,7 +45,9 @@ def shim_of_version(folder: Path, version: str) -> list[str]:
 def test_ten_shims_outlive_a_killed_hub_with_their_bindings_intact(fast: Place, era: str) -> None:
     pairs = [fast.pair(era) for _ in range(5)]
     waiting = [bob.ask_tool("check_messages", wait_seconds=50) for _, bob, _ in pairs]
-    until(lambda: heartbeats(fast) >= 5, "all five wait")
+    for _, bob, _ in pairs:
+        # a later answer on the same connection: the wait stands at the hub
+        bob.good("list_conversations")
     old = fast.kill_hub()
     for (_, bob, _), identity in zip(pairs, waiting, strict=True):
         assert bob.result(identity).text == (
@@ -59,11 +61,6 @@ def test_ten_shims_outlive_a_killed_hub_with_their_bindings_intact(fast: Place, 
     fast.verified()
 
 
-def heartbeats(place: Place) -> int:
-    """How many sessions have been heard of, counted from outside."""
-    return place.mab("audit", "-", "1000").stdout.count("conversation.join")
-
-
 def test_a_call_in_flight_when_the_hub_is_killed_says_whether_to_repeat_it(fast: Place) -> None:
     alice, _, _ = fast.pair()
     os.kill(fast.hub, signal.SIGSTOP)
@@ -72,6 +69,7 @@ def test_a_call_in_flight_when_the_hub_is_killed_says_whether_to_repeat_it(fast:
     made = alice.ask_tool("create_conversation", my_role="backend", partner_role="frontend")
     seen = alice.ask_tool("check_partner_status")
     listed = alice.ask("tools/list")
+    alice.handed_over()
     fast.kill_hub()
     said = [alice.result(identity).text for identity in (plain, keyed, made, seen)]
     assert all(text.startswith("unavailable: the hub stopped during this call (") for text in said)
@@ -121,6 +119,7 @@ def test_a_newer_shim_has_an_older_hub_make_way_and_older_shims_go_on_with_the_n
     waiting = bob.ask_tool("check_messages", wait_seconds=50)
     assert bob.result(waiting).fields["messages"][0]["message"] == "before"
     waiting = bob.ask_tool("check_messages", wait_seconds=50)
+    bob.good("list_conversations")
     upgraded = Agent(fast.home, command=shim_of_version(tmp_path, "99.0.0"), env=fast.env)
     fast.agents.append(upgraded)
     assert upgraded.good("list_conversations")["conversations"] == []
@@ -146,10 +145,10 @@ def test_a_shim_that_meets_a_stopped_hub_says_so_in_bounded_time(fast: Place) ->
     os.kill(fast.hub, signal.SIGSTOP)
     start = time.monotonic()
     agent = fast.agent()
-    refused = agent.result(agent.ask_tool("list_conversations"), 30)
+    refused = agent.result(agent.ask_tool("list_conversations"), 90)
     assert refused.text == "unavailable: the hub is there but does not answer (mab doctor names its process)"
-    assert time.monotonic() - start < 20
-    assert agent.process.wait(20) == 9
+    assert time.monotonic() - start < 60
+    assert agent.process.wait(60) == 9
     os.kill(fast.hub, signal.SIGCONT)
     assert fast.agent().good("list_conversations")["conversations"] == []
 
@@ -160,9 +159,9 @@ def test_a_call_that_a_hub_stops_under_is_answered_in_bounded_time_and_its_mail_
     alice.good("send_to_partner", message="unheard")
     hub = fast.hub
     os.kill(hub, signal.SIGSTOP)
-    refused = bob.result(bob.ask_tool("check_messages"), 45)
+    refused = bob.result(bob.ask_tool("check_messages"), 120)
     assert refused.code == "unavailable"
-    assert bob.process.wait(30) == 9
+    assert bob.process.wait(60) == 9
     os.kill(hub, signal.SIGCONT)
     until(lambda: alice.good("check_partner_status")["unread"] == 1, "the mail is unread again")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks.wires import Knock
 from tests.machines.agents import Agent, Gone
 from tests.machines.places import Place, made, running, until, words_of
 
@@ -144,7 +145,7 @@ def test_a_database_that_cannot_be_used_is_one_sentence_in_the_clients_own_proto
     assert sentence.startswith(f"{code}: ")
     assert word in sentence
     assert sentence.count("\n") == 0
-    assert agent.process.wait(20) == status
+    assert agent.process.wait(60) == status
     assert agent.complaints() == f"mab: error: {sentence}\n"
     assert hubs(place) == []
 
@@ -154,7 +155,7 @@ def test_a_database_where_nobody_can_write_is_one_sentence(place: Place) -> None
     agent = place.agent(env={"MAB_STORE": "sqlite:////proc/self/bridge.db"})
     refused = agent.call("list_conversations")
     assert refused.code == "unavailable"
-    assert agent.process.wait(20) == 9
+    assert agent.process.wait(60) == 9
 
 
 def test_standalone_tells_the_client_too_when_its_database_cannot_be_used(place: Place) -> None:
@@ -164,7 +165,7 @@ def test_standalone_tells_the_client_too_when_its_database_cannot_be_used(place:
     refused = agent.call("list_conversations")
     assert refused.code == "unavailable"
     assert "newer version" in refused.text
-    assert agent.process.wait(20) == 9
+    assert agent.process.wait(60) == 9
 
 
 def test_a_database_removed_under_a_running_hub_is_said_and_the_hub_goes_on_when_it_is_back(place: Place) -> None:
@@ -184,7 +185,7 @@ def test_without_a_home_directory_there_is_one_sentence(place: Place) -> None:
     place.agents.append(agent)
     answer = agent.request("server/discover")
     assert answer["error"]["message"].startswith("invalid: the home directory is unknown")
-    assert agent.process.wait(20) == 2
+    assert agent.process.wait(60) == 2
 
 
 def no_such_user() -> list[str]:
@@ -227,19 +228,18 @@ def test_a_hub_never_leaves_while_somebody_is_connected() -> None:
 
 
 def test_a_hub_that_was_briefly_visited_starts_its_idle_time_anew() -> None:
-    with made(MAB_HUB__IDLE_SECONDS="2") as place:
+    with made(MAB_HUB__IDLE_SECONDS="6") as place:
         place.agent().good("list_conversations")
         place.agents[0].leave()
         start = time.monotonic()
-        until(lambda: time.monotonic() > start + 1.2, "half of the idle time has passed")
-        hub = place.hub
-        visitor = place.agent()
-        visitor.good("list_conversations")
-        visitor.leave()
+        until(lambda: time.monotonic() > start + 2, "some of the idle time has passed")
+        # no program has to start for this visit: there is time enough for it on any machine
+        visitor = Knock(place.home)
+        assert visitor.greet()["ok"]
         left = time.monotonic()
-        assert place.hub == hub
+        visitor.close()
         until(lambda: hubs(place) == [], "the idle hub has left")
-        assert time.monotonic() - left >= 1.9
+        assert time.monotonic() - left >= 5.9
 
 
 def test_a_hub_started_by_hand_stays_until_it_is_asked_to_leave() -> None:
@@ -248,7 +248,7 @@ def test_a_hub_started_by_hand_stays_until_it_is_asked_to_leave() -> None:
         with pytest.raises(Exception, match="timed out"):
             hub.wait(2.5)
         place.mab("serve", "--stop")
-        assert hub.wait(10) == 0
+        assert hub.wait(60) == 0
 
 
 def test_bad_settings_are_one_sentence_for_the_client(place: Place) -> None:
@@ -256,14 +256,14 @@ def test_bad_settings_are_one_sentence_for_the_client(place: Place) -> None:
     refused = agent.call("list_conversations")
     assert refused.code == "invalid"
     assert "hub.idle_seconds" in refused.text
-    assert agent.process.wait(20) == 2
+    assert agent.process.wait(60) == 2
 
 
 def test_a_name_that_is_none_is_refused_with_one_sentence(place: Place) -> None:
     agent = place.agent("--as", "no/such name")
     refused = agent.call("list_conversations")
     assert refused.code == "invalid"
-    assert agent.process.wait(20) == 2
+    assert agent.process.wait(60) == 2
     later = place.agent("--as", "claude")
     assert later.good("list_conversations")["agent"] == "claude"
     opened = [entry for entry in place.entries() if entry["action"] == "connection.open"]
@@ -273,7 +273,7 @@ def test_a_name_that_is_none_is_refused_with_one_sentence(place: Place) -> None:
 def test_a_client_whose_hub_cannot_start_hears_it_even_if_it_never_asked(place: Place) -> None:
     (place.home / "bridge.db").mkdir()
     agent = place.agent(greet=False)
-    assert agent.process.wait(20) == 9
+    assert agent.process.wait(60) == 9
     assert agent.complaints().startswith("mab: error: unavailable: ")
     with pytest.raises(Gone):
         agent.answer(1)

@@ -20,7 +20,7 @@ from tests.machines.places import UNLIMITED, Place, made, until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(180)]
 
-GIVEN_UP_SECONDS = 60.0
+GIVEN_UP_SECONDS = 120.0
 """The hub gives an answer 30 seconds to be taken."""
 
 

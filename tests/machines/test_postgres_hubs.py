@@ -52,7 +52,7 @@ def test_agents_at_two_hubs_share_a_conversation_and_one_journal(hubs: tuple[Pla
     alice.good("send_to_partner", message="the build is green")
     mail = bob.answer(asked)["result"]["structuredContent"]["messages"]
     assert [one["message"] for one in mail] == ["the build is green"]
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 40
     bob.good("send_to_partner", message="so it is")
     assert len(alice.good("check_messages", wait_seconds=20)["messages"]) == 1
     # each was read once, whichever hub is asked
@@ -97,7 +97,7 @@ def test_agents_see_unavailable_while_the_database_is_away_and_go_on_when_it_is_
     until(
         lambda: alice.call("send_to_partner", message="lost?", idempotency_key="k1").code != "unavailable",
         "it is back",
-        30,
+        120,
     )
     alice.good("send_to_partner", message="lost?", idempotency_key="k1")
     mail = bob.good("check_messages", wait_seconds=20)["messages"]
@@ -142,7 +142,7 @@ def test_what_killed_hubs_acknowledged_is_there_once(server: Server) -> None:
         for turn in range(KILLS):
             victim = hubs[turn % 2]
             before = len(victim.acknowledged)
-            until(lambda v=victim, b=before, t=turn: len(v.acknowledged) > b + 7 * t % 40, "it writes", 60)  # type: ignore[misc]
+            until(lambda v=victim, b=before, t=turn: len(v.acknowledged) > b + 7 * t % 40, "it writes", 120)  # type: ignore[misc]
             victim.kill()
             victim.start()
     finally:

@@ -26,7 +26,8 @@ def talking(place: Place, era: str) -> tuple[Agent, Agent]:
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-def test_a_name_gets_its_conversations_back_after_a_restart_of_the_shim(place: Place, era: str) -> None:
+def test_a_name_gets_its_conversations_back_after_a_restart_of_the_shim(fast: Place, era: str) -> None:
+    place = fast
     claude, codex = talking(place, era)
     claude.good("send_to_partner", message="while you were away")
     codex.kill()
@@ -105,7 +106,7 @@ def test_standalone_keeps_a_name_over_a_restart(place: Place) -> None:
     alone = place.agent("--standalone", "--as", "claude")
     made = alone.good("create_conversation", my_role="backend", partner_role="frontend")
     os.kill(alone.process.pid, signal.SIGKILL)
-    alone.process.wait(20)
+    alone.process.wait(60)
     again = place.agent("--standalone", "--as", "claude")
     found = again.good("list_conversations")["conversations"]
     assert [c["conversation_id"] for c in found] == [made["conversation_id"]]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 
 import pytest
 
-from tests.machines.agents import MAB, MODERN, Agent, environment
+from tests.machines.agents import MAB, MODERN, PATIENT, Agent, environment
 from tests.machines.places import Place, until
 
 pytestmark = pytest.mark.machines
@@ -37,12 +36,11 @@ def test_a_client_that_closes_its_end_lets_the_shim_leave_with_0_and_the_hub_see
     stays = place.agent(era=era)
     stays.good("list_conversations")
     before = connected(place)
-    leaves = place.agent(era=era)
+    leaves = place.agent(era=era, command=PATIENT)
     leaves.good("list_conversations")
     assert connected(place) == before + 1
-    start = time.monotonic()
+    # it would have waited for ten minutes for a hub that does not see it
     assert leaves.leave() == 0
-    assert time.monotonic() - start < 2
     assert leaves.complaints() == ""
     until(lambda: connected(place) == before, "the hub let the connection go")
 
@@ -66,13 +64,18 @@ def test_a_client_that_closes_its_end_in_mid_wait_leaves_its_mail_unread(place: 
     assert unread(place, conversation, "b") == 1
 
 
-def test_an_answer_that_the_client_no_longer_reads_leaves_its_mail_unread(place: Place) -> None:
+def test_an_answer_that_the_client_no_longer_reads_leaves_its_mail_unread(fast: Place) -> None:
+    place = fast
     alice = place.agent()
     made = alice.good("create_conversation", my_role="backend", partner_role="frontend")
     conversation = made["conversation_id"]
     reader, writer = os.pipe()
     deaf = subprocess.Popen(
-        [MAB, "mcp"], stdin=subprocess.PIPE, stdout=writer, stderr=subprocess.DEVNULL, env=environment(place.home)
+        [MAB, "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=writer,
+        stderr=subprocess.DEVNULL,
+        env=environment(place.home, **place.env),
     )
     os.close(writer)
     assert deaf.stdin is not None
@@ -85,7 +88,7 @@ def test_an_answer_that_the_client_no_longer_reads_leaves_its_mail_unread(place:
     os.close(reader)
     alice.good("send_to_partner", message="nobody read this")
     # its end is still open for writing, so that only the failed write tells the shim
-    assert deaf.wait(20) == 0
+    assert deaf.wait(60) == 0
     deaf.stdin.close()
     until(lambda: unread(place, conversation, "b") == 1, "the mail is unread again")
     brought = place.agent().good("check_messages", **credentials)
@@ -141,7 +144,7 @@ def test_requests_piped_in_at_once_are_answered_before_the_shim_leaves(place: Pl
         json.dumps({"jsonrpc": "2.0", "id": n, "method": "tools/list", "params": {"_meta": MODERN}}).encode() + b"\n"
         for n in range(3)
     )
-    done = subprocess.run([MAB, "mcp"], input=asked, capture_output=True, env=environment(place.home), timeout=30)
+    done = subprocess.run([MAB, "mcp"], input=asked, capture_output=True, env=environment(place.home), timeout=120)
     assert done.returncode == 0
     assert sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) == [0, 1, 2]
 
@@ -154,7 +157,7 @@ def test_a_client_that_sends_its_handshake_in_one_piece_is_served(place: Place) 
         {"jsonrpc": "2.0", "id": "two", "method": "tools/call", "params": {"name": "list_conversations"}},
     ]
     asked = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    done = subprocess.run([MAB, "mcp"], input=asked, capture_output=True, env=environment(place.home), timeout=30)
+    done = subprocess.run([MAB, "mcp"], input=asked, capture_output=True, env=environment(place.home), timeout=120)
     answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
     assert answers["one"]["result"]["protocolVersion"] == "2025-06-18"
     assert answers["two"]["result"]["structuredContent"]["conversations"] == []

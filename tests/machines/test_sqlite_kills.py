@@ -53,8 +53,8 @@ class Writer:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
-        self.heard.join(30)
+        self.process.wait(120)
+        self.heard.join(120)
         self.process.communicate()
 
 
@@ -66,7 +66,7 @@ def test_what_killed_writers_acknowledged_is_there_once(tmp_path: Path) -> None:
         for _ in range(KILLS):
             victim = choice.choice(writers)
             before = len(victim.acknowledged)
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             # a victim has written something in this life, and dies at no particular point
             while len(victim.acknowledged) < before + choice.randrange(1, 60):
                 assert time.monotonic() < end
@@ -96,13 +96,12 @@ def test_what_killed_writers_acknowledged_is_there_once(tmp_path: Path) -> None:
 def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "bridge.db"
     holder = Writer(path, "w")
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not holder.acknowledged:
         assert time.monotonic() < end
         time.sleep(0.01)
     # stopped in the midst of writing it may hold the lock; killed it never does
     holder.process.send_signal(signal.SIGSTOP)
     holder.kill()
-    begun = time.monotonic()
+    # opening takes the lock, and would be refused while somebody held it
     assert in_store(path, verified)
-    assert time.monotonic() - begun < 5

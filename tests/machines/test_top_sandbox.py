@@ -30,7 +30,7 @@ def test_what_a_person_approves_by_keys_runs_in_the_sandbox() -> None:
                 assert what in shown, what
             top.press(f"{CODE.findall(shown)[-1]}\r")
             top.until(lambda text: f"approved {number} until" in text, "the approval", before)
-            done = site.alice.good("execute_command", command_id=number, dry_run=False, wait_seconds=20)
+            done = site.alice.good("execute_command", command_id=number, dry_run=False, wait_seconds=50)
             assert (done["state"], done["stdout"]) == ("done", NOTE)
             top.until(lambda text: f"command.finish {number}" in text, "its end in the journal", before)
             top.press("q")

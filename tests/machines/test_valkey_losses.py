@@ -19,7 +19,7 @@ from tests.machines.senders import Sender, goes_on, stored, unread
 pytestmark = [pytest.mark.machines, pytest.mark.servers, pytest.mark.timeout(180)]
 
 TURNS = 6
-SERVED_SECONDS = 60.0
+SERVED_SECONDS = 120.0
 
 
 @dataclass
@@ -85,6 +85,6 @@ def test_whatever_valkey_loses_no_mail_is_lost_or_doubled(site: Site, how: str) 
     waiting = bob.ask_tool("check_messages", wait_seconds=50)
     begun = time.monotonic()
     goes_on(alice, "awake")
-    (mail,) = bob.result(waiting, 60).fields["messages"]
-    assert (mail["message"], time.monotonic() - begun < 20) == ("awake", True)
+    (mail,) = bob.result(waiting, 120).fields["messages"]
+    assert (mail["message"], time.monotonic() - begun < 40) == ("awake", True)
     assert json.loads(site.hubs[0].mab("audit", "--verify", "--json").stdout)["verified"]

@@ -153,7 +153,7 @@ async def test_what_a_killed_one_left_is_gone_with_the_next(tmp_path: Path) -> N
     )
     async with SqliteStore(home / "bridge.db") as store:
         killed = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(home), str(folder))
-        assert await asyncio.wait_for(killed.wait(), 30) == -9
+        assert await asyncio.wait_for(killed.wait(), 120) == -9
         assert [path.suffix for path in folder.iterdir()] == [".part"]
         world = memory_hub(store=store)
         await backups(world, home, home / "bridge.db").make(OWNER, None, str(folder))

@@ -161,7 +161,7 @@ async def test_while_a_command_runs_its_conversation_waits_for_the_outcome(guard
 
     async with anyio.create_task_group() as group:
         group.start_soon(asked)
-        with anyio.fail_after(5):
+        with anyio.fail_after(120):
             while not guard.sandbox.runs:
                 await anyio.sleep(0)
         await guard.hub.conversations.extend(OWNER, guard.conversation, 1)
@@ -169,7 +169,7 @@ async def test_while_a_command_runs_its_conversation_waits_for_the_outcome(guard
         guard.clock.advance(3)
         assert await swept(guard.hub, 1) == [other.conversation.id], "the others do not wait with it"
         guard.sandbox.hold.set()
-    with anyio.fail_after(5):
+    with anyio.fail_after(120):
         while not await entries(guard.hub, "command.finish"):
             await anyio.sleep(0)
     assert await swept(guard.hub, 1) == [guard.conversation]

@@ -108,7 +108,7 @@ def test_a_run_that_is_interrupted_leaves_no_process_and_no_folder(desk: Desk, t
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode in ((130,) if times == 1 else (130, -signal.SIGINT))
     until(lambda: not desk.left(), "everything of the run is gone")
 
@@ -120,7 +120,7 @@ def test_a_run_that_is_terminated_leaves_no_process_and_no_folder(desk: Desk) ->
         if json.loads(line)["number"] == "9":
             break
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode == 128 + signal.SIGTERM
     until(lambda: not desk.left(), "everything of the run is gone")
 
@@ -190,7 +190,7 @@ async def test_what_a_process_of_the_run_started_itself_is_ended_and_a_strangers
         assert stage._running() == []
         assert stranger.poll() is None
         stranger.kill()
-        stranger.wait(10)
+        stranger.wait(60)
         assert list(root.iterdir()) == []
     finally:
         shutil.rmtree(root)
