@@ -21,6 +21,7 @@ from benchmarks import (
     latency,
     load,
     losses,
+    page,
     policy,
     postgres,
     processes,
@@ -61,23 +62,14 @@ ROWS = {
 OUT = Path(__file__).parent.parent / "out"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
-INTRODUCTION = """# Figures
-
-Every row is a ratio (or a count) within one run, so that it says something about the program and not about the machine;
-absolute times beside it are for the machine named below and no other. `./dev bench` measures again, `./dev bench --quick`
-in a few minutes, `./dev bench --only NAME` one row; `./dev bench --write` renews this page from a full run.
-
-The no-op is a tool that returns at once, registered on the same hub and reached over the same `mab mcp`. Calls are made by
-the client of the MCP SDK, except in `throughput`, `history`, `crash` and where *bare wire* is written: there a client that
-only writes and reads JSON lines stands on both sides, because the SDK client's own work would drown the difference.
-"""
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--only", choices=ROWS, action="append", help="one row (may be repeated)")
-    parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md (a full run only)")
+    parser.add_argument(
+        "--write", action="store_true", help="renew what was measured in docs/benchmarks.md; never with --quick"
+    )
     parser.add_argument("--strict", action="store_true", help="fail when a bar is missed, not only when mail is lost")
     chosen = parser.parse_args()
     facts = figures.machine()
@@ -94,9 +86,8 @@ def main() -> int:
         print(f"{name}: took {time.monotonic() - began:.0f} s", file=sys.stderr)
     print(figures.table(found))
     print(f"kept in {figures.keep(found, facts, chosen.quick, OUT)}", file=sys.stderr)
-    if chosen.write and not chosen.quick and not chosen.only:
-        ran = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-        PAGE.write_text(f"{INTRODUCTION}\n## Last full run\n\n{ran}\n\n{figures.table(found)}\n", encoding="utf-8")
+    if chosen.write and not chosen.quick:
+        PAGE.write_text(page.renewed(PAGE.read_text("utf-8"), found, facts), encoding="utf-8")
     return 0 if all(figure.met if chosen.strict else figure.sound for figure in found) else 1
 
 
