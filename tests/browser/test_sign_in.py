@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import axe
 from tests.browser.visits import MILLISECONDS, at, hub_of, link, live, opened, signed_in
-from tests.machines.places import UNLIMITED, Place, made
+from tests.machines.places import UNLIMITED, Place, made, until
 from tests.oidc_issuer import AUDIENCE, CLIENT, Issuer, issuing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -66,6 +68,21 @@ def ended(page: Page, place: Place) -> None:
     """The sign-in of the page is ended elsewhere, and the page notices."""
     place.mab("dashboard", "--sign-out", "all")
     page.wait_for_url("**/sign-in", timeout=MILLISECONDS)
+
+
+def forgotten(page: Page) -> None:
+    """The hub has heard that the sign-in ended: another process wrote it, and it looks once a second."""
+    held = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies(hub_of(page)))
+    asked = urllib.request.Request(f"{hub_of(page)}/", headers={"Cookie": held})
+
+    def refused() -> bool:
+        try:
+            urllib.request.urlopen(asked, timeout=60).close()
+        except urllib.error.HTTPError as error:
+            return error.code == 401
+        return False
+
+    until(refused, "the hub forgets the sign-in", MILLISECONDS / 1000)
 
 
 def found_again(page: Page, words: str) -> None:
@@ -152,13 +169,19 @@ def test_what_was_sent_after_the_end_was_not_and_is_not_lost(chromium: Browser, 
     page.route("**/events*", lambda route: route.abort())
     page.goto(f"{hub_of(page)}/conversations/{mine}")
     page.get_by_label(BOX).fill(words)
+    kept = page.evaluate(KEPT)
+    assert len(kept) == 1, "what was typed is kept as it is typed"
     place.mab("dashboard", "--sign-out", "all")
+    forgotten(page)
     page.get_by_role("button", name="Send as operator").click()
     expect(page.get_by_role("status").first).to_contain_text("Your sign-in has ended")
     assert words.strip() not in page.locator("body").inner_text()
     page.unroute_all()
+    page.wait_for_load_state()
+    assert page.evaluate(KEPT) == kept
     agrees(page)
     live(page)
+    assert page.evaluate(KEPT) == kept
     found_again(page, words)
     expect(page.locator("#message-1")).to_have_count(0)
     page.context.close()
