@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +105,7 @@ def send(quick: bool) -> list[Figure]:
     """`send_to_partner` against the no-op, both over HTTPS to the same hub, call by call in turn."""
     count = 100 if quick else 600
     with served(1) as far:
-        noop, sent = asyncio.run(_sends(far, count))
+        noop, sent = asyncio.run(sends(far, count))
         thin_noop, thin_sent = asyncio.run(_thin_sends(far, count))
     ratio, thin = p50(sent) / p50(noop), p50(thin_sent) / p50(thin_noop)
     measured = f"{ratio:.2f} x ({milliseconds(p50(sent))} / {milliseconds(p50(noop))}); bare wire {thin:.2f} x"
@@ -123,7 +123,7 @@ def send(quick: bool) -> list[Figure]:
     return [Figure("https", what, "at most 2.0 x", measured, ratio <= 2.0, facts), *agents(quick)]
 
 
-async def _sends(far: Far, count: int) -> tuple[list[float], list[float]]:
+async def sends(far: Far, count: int) -> tuple[list[float], list[float]]:
     noop, sent = [], []
     async with far.client(far.keys[0]) as client:
         await client.call_tool("create_conversation", {"my_role": "backend", "partner_role": "frontend"})
@@ -194,13 +194,14 @@ async def _waiting(far: Far, seconds: float) -> tuple[float, float]:
 
 
 @contextmanager
-def served(keys: int) -> Iterator[Far]:
-    """A hub over HTTPS that also knows `noop`, and so many keys of it."""
+def served(keys: int, **settings: str) -> Iterator[Far]:
+    """A hub over HTTPS that also knows `noop`, and so many keys of it. `settings`: its store and master key, if others."""
     with place() as here:
-        made = asyncio.run(_keys(here, keys))
+        here.env |= {f"MAB_{name.upper()}": value for name, value in settings.items()}
+        made = asyncio.run(_keys(here, keys, settings))
         authority, private = _certificate(here.home)
-        settings = {"LISTEN": "127.0.0.1:0", "TLS_CERT": str(authority), "TLS_KEY": str(private)}
-        env = here.env | {f"MAB_HTTP__{name}": value for name, value in settings.items()}
+        http = {"LISTEN": "127.0.0.1:0", "TLS_CERT": str(authority), "TLS_KEY": str(private)}
+        env = here.env | {f"MAB_HTTP__{name}": value for name, value in http.items()}
         hub = subprocess.Popen([sys.executable, "-m", "benchmarks.hub"], cwd=ROOT, env=env, stderr=subprocess.PIPE)
         assert hub.stderr is not None
         try:
@@ -214,9 +215,9 @@ def served(keys: int) -> Iterator[Far]:
             hub.stderr.close()
 
 
-async def _keys(here: Place, count: int) -> list[str]:
+async def _keys(here: Place, count: int, settings: Mapping[str, str]) -> list[str]:
     async with AsyncExitStack() as stack:
-        hub = await wiring.open_hub(Settings(home=here.home), stack)
+        hub = await wiring.open_hub(Settings.model_validate({"home": here.home, **settings}), stack)
         owner = Caller(agent="", name="owner", peer="uid:0", operator=True)
         return [(await hub.identities.create(owner, f"agent-{n}", ["agent"])).secret for n in range(count)]
 

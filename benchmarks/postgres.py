@@ -20,7 +20,7 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks import places
+from benchmarks import https, places
 from benchmarks.figures import Figure, milliseconds, p50, percentile
 from benchmarks.latency import TEXT, _timed
 from benchmarks.load import texts
@@ -36,7 +36,8 @@ DRAFT = Draft(1_790_000_000_000_000, "conv_bench", "a", "session conv_bench/a", 
 
 def rows(quick: bool) -> list[Figure]:
     with served(fsync=True) as server:
-        return [*_appends(server, quick), *_send(server, quick), *_hubs(server, quick), *_wake(server, quick)]
+        sends = [*_send(server, quick), *_send_far(server, quick)]
+        return [*_appends(server, quick), *sends, *_hubs(server, quick), *_wake(server, quick)]
 
 
 def _appends(server: Server, quick: bool) -> list[Figure]:
@@ -144,6 +145,18 @@ def _send(server: Server, quick: bool) -> list[Figure]:
     }
     measured = f"{ratio:.2f} x ({milliseconds(p50(sent))} / {milliseconds(p50(noop))})"
     what = "durable `send_to_partner` over stdio on PostgreSQL, p50, against a no-op tool on the same hub and path"
+    return [Figure("postgres", what, "at most 3.0 x", measured, ratio <= 3.0, facts)]
+
+
+def _send_far(server: Server, quick: bool) -> list[Figure]:
+    """The same over HTTPS."""
+    count = 100 if quick else 600
+    with https.served(1, store=server.create_now(), master_key=secrets.token_hex(32)) as far:
+        noop, sent = asyncio.run(https.sends(far, count))
+    ratio = p50(sent) / p50(noop)
+    facts = {"ratio": ratio, "noop_p50_ms": p50(noop) * 1e3, "send_p50_ms": p50(sent) * 1e3, "calls": count}
+    measured = f"{ratio:.2f} x ({milliseconds(p50(sent))} / {milliseconds(p50(noop))})"
+    what = "durable `send_to_partner` over HTTPS on PostgreSQL, p50, against a no-op tool on the same hub and path"
     return [Figure("postgres", what, "at most 3.0 x", measured, ratio <= 3.0, facts)]
 
 
