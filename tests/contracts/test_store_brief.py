@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,8 +112,39 @@ async def test_it_runs_in_the_event_loop_and_another_does_not(store: SqliteStore
 
 async def test_those_that_come_together_run_there_together(store: SqliteStore) -> None:
     await rested(store)
-    assert all(await asyncio.gather(*(where(store) for _ in range(20))))
-    assert await numbers(store) == [1] * 20
+    assert all(await asyncio.gather(*(where(store) for _ in range(lanes.HERE))))
+    assert await numbers(store) == [1] * lanes.HERE
+
+
+async def test_a_crowd_that_comes_together_is_left_to_the_thread(store: SqliteStore) -> None:
+    await rested(store)
+    came = await asyncio.gather(*(where(store) for _ in range(500)))
+    # the first one came alone
+    assert came == [True] + [False] * 499
+    assert await numbers(store) == [1] * 500
+
+
+async def test_a_full_disk_is_one_clear_sentence_and_takes_nothing_along(path: Path) -> None:
+    async with SqliteStore(path, max_pages=120) as store:
+        await seat(store)
+        await rested(store)
+        stored = 0
+
+        async def large(tx: Tx) -> None:
+            taken = await tx.conversations.count_message("conv_1", 1)
+            await tx.messages.add(replace(message(taken), body=b"x" * 20_000), ["b"])
+
+        async def fill() -> None:
+            nonlocal stored
+            for _ in range(1_000):
+                await store.write(large, brief=True)
+                stored += 1
+
+        with pytest.raises(Unavailable, match="full"):
+            await fill()
+        assert 0 < stored < 1_000
+        assert len(await store.read(lambda tx: tx.messages.list("conv_1", 0, 999))) == stored
+        assert await where(store, brief=False) is False
 
 
 async def test_a_caller_that_writes_on_and_on_lets_others_have_their_turns(store: SqliteStore) -> None:

@@ -31,6 +31,9 @@ LOOKS = 8
 QUICK_SECONDS = 0.003
 """How long an event loop may stand still for the brief transactions of one batch."""
 
+HERE = 16
+"""Brief transactions that an event loop runs together at most; however many callers come at once, it goes on between them."""
+
 ASIDE = 32
 """Batches that are left to the thread after one was not quick in the event loop."""
 
@@ -146,7 +149,7 @@ class Callers:
 
     def _hand_over(self) -> None:
         jobs, self._gathered = self._gathered, []
-        alone = 0 < len(jobs) == len(self._unanswered)
+        alone = 0 < len(jobs) == len(self._unanswered) and len(jobs) <= HERE
         if alone and all(job.brief for job in jobs) and self._run_here(jobs):
             self.answer(jobs)
             return
