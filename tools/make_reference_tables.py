@@ -40,7 +40,7 @@ A flag is stronger than an environment variable, that is stronger than `bridge.t
 that is stronger than `bridge.toml` of your configuration directory, and that is stronger than the default. `mab config show`
 prints what holds now, with secrets masked; `mab config validate` names the first thing that is wrong. A key that is not on
 this page is refused. A rate is a list of `[count, seconds]`, all of which hold; in a variable lists are written as JSON.
-Made from `config.py` by `tools/make_reference_tables.py`.
+Made from `config/sections.py` by `tools/make_reference_tables.py`.
 
 The hub that `mab mcp` starts runs in the state directory: the `bridge.toml` of a project steers the commands you type there,
 never the hub that other projects use too. It may not say `home`, `store`, `master_key` or anything of `[yolo]`, `[watchdog]`,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from multiagent_bridge import config
+from multiagent_bridge.config.sections import LimitSettings
 from tests.faces.terminal import Terminal
 
 HOURS = "limits.conversation_seconds"
@@ -77,7 +78,7 @@ def test_show_prints_every_setting_and_where_it_was_read(terminal: Terminal) -> 
     written(terminal.project, "")
     done = terminal.mab("config", "show")
     names = {line.split()[0] for line in done.out.splitlines()}
-    wanted = {f"limits.{name}" for name in config.LimitSettings.model_fields}
+    wanted = {f"limits.{name}" for name in LimitSettings.model_fields}
     assert wanted <= names
     assert f"read from {terminal.project / 'bridge.toml'}" in done.err
 
