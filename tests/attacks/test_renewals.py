@@ -10,7 +10,7 @@ from multiagent_bridge.errors import BridgeError, NotAllowed, Refused, TooFast
 from multiagent_bridge.guard import access
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller, Credentials, Renewed
 from multiagent_bridge.model.limits import Window
-from multiagent_bridge.testing.hubs import OWNER, agent
+from multiagent_bridge.testing.hubs import OWNER, agent, memory_hub
 from tests.services.renewing import AGE, GRACE, RENEWING, Holder, Team, gathered
 from tests.services.rotations import NEW, Site, opened, seat
 
@@ -273,3 +273,47 @@ async def test_limits_are_not_renewed_with_the_token(anyio_backend: str) -> None
     await new.says()
     with pytest.raises(TooFast):
         await new.says()
+
+
+async def test_the_old_token_ends_when_the_new_one_is_used_at_a_hub_that_renews_nothing(team: Team) -> None:
+    """Two hubs of different settings, or one whose schedule was switched off with an overlap open."""
+    still = memory_hub(replace(RENEWING, rotate_seconds=0), store=team.world.store, clock=team.world.clock)
+    thief = team.holder(name="thief")
+    team.later()
+    new = await team.holder(name="owner").says()
+    assert await replace(team.holder(name="owner").takes(new), world=still).says() == ""
+    for world in (still, team.world):
+        assert "in use" in (await refused(replace(thief, world=world))).sentence
+    assert [e.action for e in await team.entries("token.take_up", "token.offer", "token.reuse")] == [
+        "token.take_up",
+        "token.reuse",
+        "token.reuse",
+    ]
+
+
+async def test_a_token_that_nobody_was_told_of_ends_the_old_one_though_the_schedule_is_off(team: Team) -> None:
+    """A bound connection renewed it, and its holder has the new one from the owner (`mab tokens`): the old one was for ever."""
+    thief, still = team.holder(name="thief"), memory_hub(store=team.world.store, clock=team.world.clock)
+    team.later()
+    await team.world.hub.messages.send(agent("alice"), NO_CREDENTIALS, "renews it, and is told nothing")
+    await replace(team.holder().takes(team.ever()[1]), world=still).says()
+    team.later(100 * AGE)
+    await refused(replace(thief, world=still))
+    assert (thief.told, len(await team.entries("token.reuse"))) == ("", 1)
+
+
+async def test_a_flood_of_wrong_tokens_from_the_same_peer_hides_no_reuse(anyio_backend: str) -> None:
+    """Programs of one machine are one peer: a thief there spends its limit of failures before the owner calls."""
+    team = await gathered(limits=replace(RENEWING, failures=(Window(3, 600),)))
+    owner, thief = team.holder(name="owner"), team.holder(name="thief")
+    team.later()
+    await thief.takes(await thief.says()).says("renewed and used")
+    for _ in range(6):
+        with pytest.raises(BridgeError):
+            await thief.takes("0" * 64).says()
+    assert await team.entries("token.reuse") == []
+    for _ in range(6):
+        with pytest.raises(BridgeError):
+            await owner.says()
+    # so many as the limit, and no more
+    assert [entry.actor for entry in await team.entries("token.reuse")] == ["agent owner"] * 3

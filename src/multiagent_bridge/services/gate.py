@@ -160,6 +160,10 @@ class Gate:
 
         return await self._through(caller, Credentials(), action, admitted)
 
+    async def charge(self, tx: Tx, caller: Caller, now: int) -> None:
+        """Charge one act of an identity without a session, as `own` does. Raises TooFast."""
+        await self.limit(tx, f"{origin(caller)}:own", self._reads(caller), now)
+
     def _reads(self, caller: Caller) -> Sequence[Window]:
         """What reads, of one identity. Every open page of a browser looks again by itself."""
         times = PAGES if caller.identity.startswith("browser_") else 1
@@ -260,7 +264,10 @@ class Gate:
                 if wait := await self._meter.charge(tx, key, windows, now):
                     outcome = _over(windows, wait)
             if refusal.facts.get("authentication") == "failed":
-                wait = await self._meter.charge(tx, f"{ticket.caller.peer}:failed", self._limits.failures, now)
+                # whoever has a token that was left behind guesses nothing, and no guesser of the same peer is to hide that
+                mine = f"{given.conversation_id}/{given.session_id}:reused"
+                whose = mine if "reused" in refusal.facts else f"{ticket.caller.peer}:failed"
+                wait = await self._meter.charge(tx, whose, self._limits.failures, now)
                 if wait:
                     seconds = max(1, -(-wait // SECOND))
                     outcome = TooFast(

@@ -42,7 +42,8 @@ class RenewalGate(OverlapGate):
             return session
         mine, generation = (session.conversation_id, session.id), session.generation
         today = not given.token or self._opens(given.token, *mine, generation)
-        if today and not self._limits.rotate_seconds:
+        if today and not self._limits.rotate_seconds and not (given.token and generation > 1):
+            # nothing is to be renewed, and there is no overlap that this call ends
             return session
         if not today:
             await tx.renewals.offer(*mine, generation, now)
@@ -85,8 +86,8 @@ class RenewalGate(OverlapGate):
     async def _following(self, tx: Tx, given: Credentials, refusal: NotAllowed) -> Credentials:
         """The credentials with the token of today in place of the one before it, while that one opens.
 
-        Raises `refusal` for what never was a token of the session, or was ended by a person; NotAllowed in other words for one
-        that was left behind.
+        Raises `refusal` for what never was a token of the session, or was ended by a person since the last renewal; NotAllowed in
+        other words for one that was left behind.
         """
         found = None
         if access.wellformed(given):
