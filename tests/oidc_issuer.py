@@ -94,6 +94,7 @@ class Issuer:
     access: dict[str, object] | None = None
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     posted: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    issued: list[str] = field(default_factory=list)
 
     def answer(self, path: str) -> Answer:
         bare, _, query = path.partition("?")
@@ -135,11 +136,12 @@ class Issuer:
         challenge = b64(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         if not asked or (asked["redirect_uri"], asked["code_challenge"]) != (form.get("redirect_uri"), challenge):
             return 400, {}, b'{"error": "invalid_grant"}'
-        given: dict[str, object] = {"token_type": "Bearer", "expires_in": 600}
-        given["id_token"] = self.id_token(asked["nonce"])
+        given = {"id_token": self.id_token(asked["nonce"])}
         if self.access is not None:
             given["access_token"] = self.token(self.clock, **self.access)
-        return 200, {"Content-Type": "application/json"}, json.dumps(given).encode()
+        self.issued += given.values()
+        said = {"token_type": "Bearer", "expires_in": 600, **given}
+        return 200, {"Content-Type": "application/json"}, json.dumps(said).encode()
 
     def id_token(self, nonce: str, **changed: object) -> str:
         """The ID token of whoever `identity` says, for our client."""
@@ -243,7 +245,7 @@ def trusting(
     limits: Limits | None = None,
     times: Times | None = None,
     master: bytes = MASTER,
-    seconds: float = 5.0,
+    seconds: float = 60.0,
     authorities: str = "",
     store: Any = None,
     clock: FakeClock | None = None,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.errors import NotAllowed
 from multiagent_bridge.model.callers import Caller
+from multiagent_bridge.ports import Tx
+from multiagent_bridge.services import browsers
 from multiagent_bridge.testing.hubs import OWNER, memory_hub
 from multiagent_bridge.web.cookies import LINES
 from tests.faces.browsing import OURS, Site, site
@@ -21,6 +26,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+AUDITOR = Caller("bearer:oidc_2", "eve", "ip:192.0.2.8", roles=frozenset({"auditor"}), identity="oidc_2")
 AGENT = Caller("bearer:oidc_1", "coder", "ip:192.0.2.7", roles=frozenset({"agent"}), identity="oidc_1")
 
 
@@ -256,3 +262,62 @@ async def test_somebody_on_another_port_of_this_machine_is_another_page() -> Non
         lines = {**OURS, "origin": there.url, "sec-fetch-site": "same-site"}
         assert (await browser.post("/sign-out", headers=lines)).status_code == 403
         assert (await browser.get("/")).status_code == 200
+
+
+async def test_a_crowd_that_signs_in_takes_no_page_the_name_under_which_it_keeps_what_is_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page without that name keeps nothing, and says nothing of it: a long message is lost when the sign-in ends."""
+    async with site() as here, here.browser() as mine, here.browser(AUDITOR) as other:
+        journal = here.world.hub.journal
+        (held,) = other.cookies.values()
+        head = journal.head
+
+        async def meanwhile() -> object:
+            assert await here.world.hub.browsers.authenticate(held)
+            return await head()
+
+        async def named(browser: httpx2.AsyncClient) -> str:
+            found = re.search(r'<meta name="owner" content="([0-9a-f]*)">', (await browser.get("/")).text)
+            assert found is not None
+            return found[1]
+
+        before = await named(mine)
+        monkeypatch.setattr(browsers, "REMEMBERED", 1)
+        monkeypatch.setattr(journal, "head", meanwhile)
+        assert await named(mine) == before != await named(other)
+        assert before
+
+
+@pytest.mark.parametrize(
+    ("asks", "under_way", "before"),
+    [("authenticate", "read", 0), ("authenticate", "write", 0), ("still", "read", 1), ("seen", "write", 0)],
+)
+async def test_a_sign_in_that_is_ended_while_the_hub_looks_it_up_stays_ended(
+    asks: str, under_way: str, before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the transaction of that kind that comes after so many others."""
+    world = memory_hub()
+    known, store = world.hub.browsers, world.store
+    made = await known.sign_in((await known.link(OWNER)).code, AGENT.peer)
+    identity = await known.authenticate(made.cookie)
+    assert identity is not None
+    world.clock.advance(browsers.SEEN_SECONDS)
+    if asks == "seen":
+        assert await known.still(identity)
+    done, ended, others = getattr(store, under_way), [], [None] * before
+
+    async def meanwhile(work: Callable[[Tx], Awaitable[object]], **how: bool) -> object:
+        found = await done(work, **how)
+        if others:
+            others.pop()
+            return found
+        monkeypatch.undo()
+        ended.append(await known.revoke(OWNER, identity.id))
+        return found
+
+    monkeypatch.setattr(store, under_way, meanwhile)
+    await getattr(known, asks)(made.cookie if asks == "authenticate" else identity)
+    assert len(ended) == 1
+    assert not await known.still(identity)
+    assert await known.authenticate(made.cookie) is None

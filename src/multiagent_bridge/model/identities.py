@@ -17,7 +17,8 @@ class Identity:
     """An authenticated bearer.
 
     `id` is stable and no secret; `name` is what people call it, safe to show; `kind` is `key` or `oidc`. `conversations` is
-    what it is confined to, None for no confinement. `expires_at` in microseconds since 1970, None for never.
+    what it is confined to, None for no confinement. `expires_at` in microseconds since 1970, None for never. `by` is, of a
+    browser, the id of the key or person whose sign-in it is, empty for the terminal.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Identity:
     roles: frozenset[str]
     conversations: frozenset[str] | None
     expires_at: int | None
+    by: str = ""
 
     def caller(self, peer: str, yolo: bool = False) -> Caller:
         """This identity as services know who asks; bindings are kept under its id, whatever connection it comes by."""

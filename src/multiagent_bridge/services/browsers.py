@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from multiagent_bridge.errors import Conflict, NotAllowed, NotFound, Unavailable
+from multiagent_bridge.errors import Conflict, NotAllowed, NotFound, TooFast, Unavailable
 from multiagent_bridge.guard import access
 from multiagent_bridge.guard import identities as guard
 from multiagent_bridge.model.browsers import BROWSER, SECRET_CHARACTERS, Browser, Link, Made, SignedIn
@@ -69,6 +69,7 @@ class Browsers:
         self._ids = ids
         self._keys = keys
         self._known: dict[bytes, tuple[int, Browser]] = {}
+        self._ends = 0
         self._failures = SignInFailures(journal, store, clock, meter, limits)
         self._flow: CodeFlow | None = None
 
@@ -153,18 +154,24 @@ class Browsers:
         ends = self._clock.now() + flow.seconds * SECOND
         roles = tuple(role for role in ROLES if role in person.roles)
         grant = _Grant(person.name, roles, scope, person.id, ends)
-        return SignedIn(await self._store.write(lambda tx: self._admitted(tx, grant, number, cookie, peer)), cookie)
+
+        async def admitted(tx: Tx) -> Browser:
+            # an issuer that knows somebody gives out codes without end
+            await self._gate.charge(tx, person.caller(peer), self._clock.now())
+            return await self._admitted(tx, grant, number, cookie, peer)
+
+        try:
+            return SignedIn(await self._store.write(admitted), cookie)
+        except TooFast as often:
+            raise await self._failures.counted(often, whose, often) from often
 
     def owner(self, identity: Identity) -> str:
         """Who a signed-in browser belongs to, the same at each sign-in of the same person: a name for what a browser keeps.
 
-        Empty when that is not known. No secret, and nobody's name can be read from it.
+        No secret, and nobody's name can be read from it.
         """
-        found = next((held for _, held in self._known.values() if held.id == identity.id), None)
-        if found is None:
-            return ""
         # the terminal has no identity of its own
-        who = found.key or f"{found.name}\n{' '.join(found.roles)}"
+        who = identity.by or f"{identity.name}\n{' '.join(role for role in ROLES if role in identity.roles)}"
         return self._keys.digest(f"browser owner {who}")[:32]
 
     async def authenticate(self, cookie: str) -> Identity | None:
@@ -172,28 +179,28 @@ class Browsers:
         if not _SECRET.fullmatch(cookie):
             return None
         digest = self._digest("cookie", cookie)
-        now, started = self._clock.now(), self._clock.monotonic()
+        now, started, ends = self._clock.now(), self._clock.monotonic(), self._ends
         looked, found = self._known.get(digest, (0, None))
         if found is None or started - looked >= LOOK_SECONDS * SECOND:
             found = await self._store.read(lambda tx: self._looked(tx, digest, now))
-            self._remember(digest, started, found)
+            self._remember(digest, started, found, ends)
         if found is None or found.ended(now, IDLE_SECONDS * SECOND):
             return None
         if now - found.seen_at >= SEEN_SECONDS * SECOND:
             mine = found
             await self._store.write(lambda tx: tx.browsers.touch(mine.id, now))
-            self._remember(digest, started, replace(found, seen_at=now))
+            self._remember(digest, started, replace(found, seen_at=now), ends)
         return _identity(found)
 
     async def still(self, identity: Identity) -> bool:
         """Whether the browser is still signed in, without counting as a request of it. Raises Unavailable."""
-        now, started = self._clock.now(), self._clock.monotonic()
+        now, started, ends = self._clock.now(), self._clock.monotonic(), self._ends
         held = next((one for one in self._known.items() if one[1][1].id == identity.id), None)
         if held is None or started - held[1][0] >= LOOK_SECONDS * SECOND:
             row = await self._store.read(lambda tx: tx.browsers.get(identity.id))
             found = row and await self._store.read(lambda tx: self._looked(tx, row.digest, now))
             if row is not None:
-                self._remember(row.digest, started, found)
+                self._remember(row.digest, started, found, ends)
         else:
             found = held[1][1]
         return found is not None and not found.ended(now, IDLE_SECONDS * SECOND) and _identity(found) == identity
@@ -204,7 +211,8 @@ class Browsers:
         for digest, (looked, found) in tuple(self._known.items()):
             if found.id == identity.id and now - found.seen_at >= SEEN_SECONDS * SECOND:
                 await self._store.write(lambda tx: tx.browsers.touch(identity.id, now))
-                self._known[digest] = looked, replace(found, seen_at=now)
+                if digest in self._known:
+                    self._known[digest] = looked, replace(found, seen_at=now)
 
     async def sign_out(self, caller: Caller) -> None:
         """End the caller's own sign-in, with the streams it holds open. Raises NotAllowed for who is no browser."""
@@ -324,8 +332,9 @@ class Browsers:
         # a code opens no session and a cookie no conversation, whatever anybody puts where
         return self._keys.api_key_digest(f"browser {kind} {secret}")
 
-    def _remember(self, digest: bytes, at: int, found: Browser | None) -> None:
-        if found is None:
+    def _remember(self, digest: bytes, at: int, found: Browser | None, ends: int) -> None:
+        if found is None or ends != self._ends:
+            # somebody was signed out meanwhile: what was read may be older than that
             self._known.pop(digest, None)
             return
         if len(self._known) >= REMEMBERED:
@@ -333,6 +342,7 @@ class Browsers:
         self._known[digest] = at, found
 
     def _forget(self, browser_id: str) -> None:
+        self._ends += 1
         self._known = {digest: held for digest, held in self._known.items() if held[1].id != browser_id}
 
 
@@ -347,4 +357,5 @@ def refusal() -> NotAllowed:
 
 def _identity(browser: Browser) -> Identity:
     confined = None if browser.conversations is None else frozenset(browser.conversations)
-    return Identity(browser.id, browser.name, BROWSER, frozenset(browser.roles), confined, browser.expires_at)
+    roles = frozenset(browser.roles)
+    return Identity(browser.id, browser.name, BROWSER, roles, confined, browser.expires_at, browser.key)

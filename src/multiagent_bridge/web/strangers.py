@@ -26,7 +26,10 @@ FAILED: Mapping[str, tuple[str, str]] = {
         "ask whoever runs the hub; its journal has the reason",
     ),
     "unavailable": ("the issuer cannot be asked now", "try again soon, or sign in by a link of the terminal"),
-    "too_fast": ("too many failed sign-ins from there", "try again in a minute, or sign in by a link of the terminal"),
+    "too_fast": (
+        "too many sign-ins, or too many that failed",
+        "try again in a minute, or sign in by a link of the terminal",
+    ),
 }
 """Why a sign-in at the issuer failed, by the word that stands in our address: an address can be made by anybody."""
 
