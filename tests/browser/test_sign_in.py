@@ -74,10 +74,12 @@ def forgotten(page: Page) -> None:
     """The hub has heard that the sign-in ended: another process wrote it, and it looks once a second."""
     held = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies(hub_of(page)))
     asked = urllib.request.Request(f"{hub_of(page)}/", headers={"Cookie": held})
+    # whatever proxy this machine is set up with
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def refused() -> bool:
         try:
-            urllib.request.urlopen(asked, timeout=60).close()
+            straight.open(asked, timeout=60).close()
         except urllib.error.HTTPError as error:
             return error.code == 401
         return False
@@ -230,6 +232,26 @@ def test_signing_out_leaves_nothing_typed_in_any_tab(chromium: Browser, place: P
     other.wait_for_url("**/sign-in", timeout=MILLISECONDS)
     for one in (page, other):
         assert one.evaluate(KEPT) == []
+    page.context.close()
+
+
+def test_signing_out_leaves_nothing_typed_in_a_tab_that_is_elsewhere_meanwhile(chromium: Browser, place: Place) -> None:
+    said: list[str] = []
+    page = arrived(chromium, place, said)
+    _, _, mine = place.pair()
+    hub, other = hub_of(page), page.context.new_page()
+    other.goto(f"{hub}/")
+    typed(other, mine, "a draft of mine")
+    other.goto("about:blank")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in", timeout=MILLISECONDS)
+    other.goto(f"{hub}/sign-in")
+    assert other.evaluate(KEPT) == []
+    # what is typed from then on is kept as ever
+    agrees(other)
+    typed(other, mine, "another draft")
+    at(other, "/")
+    found_again(other, "another draft")
     page.context.close()
 
 

@@ -3,11 +3,13 @@
 (() => {
   const PREFIX = "mab-kept ";
   const SENDING = "mab-sending";
+  const OUT = "signed-out"; // when somebody signed out of this browser, and what this tab knows of it
   const LONG = 4000;
   const owner = document.querySelector('meta[name="owner"]')?.content;
-  let store;
+  let store, everywhere;
   try {
     store = window.sessionStorage;
+    everywhere = window.localStorage;
     store.removeItem(`${PREFIX}none`);
   } catch {
     return; // the browser keeps nothing for us
@@ -27,12 +29,21 @@
   }
 
   // whoever signs out leaves nothing, in no tab
-  const tabs = new BroadcastChannel("mab-sign-out");
-  tabs.addEventListener("message", forget);
-  document.querySelector('form[action="/sign-out"]')?.addEventListener("submit", () => {
+  function signedOut(at) {
     forget();
-    tabs.postMessage("");
+    store.setItem(OUT, at);
+  }
+  const tabs = new BroadcastChannel("mab-sign-out");
+  tabs.addEventListener("message", (event) => signedOut(event.data));
+  document.querySelector('form[action="/sign-out"]')?.addEventListener("submit", () => {
+    const at = String(Date.now());
+    signedOut(at);
+    tabs.postMessage(at);
+    everywhere.setItem(OUT, at);
   });
+  // a tab that was on another site then has not heard of it
+  const last = everywhere.getItem(OUT);
+  if (last !== null && last !== store.getItem(OUT)) signedOut(last);
 
   const sending = read(SENDING);
   store.removeItem(SENDING);
