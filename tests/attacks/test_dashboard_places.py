@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import stat
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -169,6 +170,25 @@ async def test_who_never_answers_keeps_nobody_waiting(tmp_path: Path, monkeypatc
         with pytest.raises(Unavailable):
             await places.place(tmp_path)
         never.set()
+
+
+async def test_who_hangs_up_at_once_is_nobody_who_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the asker has looked with whom it speaks: the kernel no longer tells."""
+    loop = asyncio.get_running_loop()
+    connect = loop.sock_connect
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        async def connected(asking: socket.socket, address: Any) -> None:
+            await connect(asking, address)
+            there, _ = listening.accept()
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.close()
+
+        monkeypatch.setattr(loop, "sock_connect", connected)
+        url = "http://{}:{}".format(*listening.getsockname())
+        async with announced(tmp_path, At(url, url)):
+            with pytest.raises(Unavailable):
+                await places.place(tmp_path)
 
 
 async def test_where_nobody_listens_there_is_no_link(tmp_path: Path) -> None:

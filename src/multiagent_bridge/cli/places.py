@@ -147,7 +147,10 @@ async def _asked(url: str, nonce: str) -> tuple[str, str, int]:
         parts.hostname, parts.port, ssl=_any_certificate() if parts.scheme == "https" else None
     )
     try:
-        host, port = writer.get_extra_info("peername")[:2]
+        peer = writer.get_extra_info("peername")
+        if peer is None:
+            raise ConnectionResetError("it hung up at once")
+        host, port = peer[:2]
         lines = (f"GET {PATH}?nonce={nonce} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close", "", "")
         writer.write("\r\n".join(lines).encode())
         await writer.drain()
