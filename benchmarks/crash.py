@@ -18,6 +18,8 @@ from benchmarks.wire import Failed, Wire
 from multiagent_bridge import config, wiring
 
 SENDERS = 4
+SERVED_SECONDS = 120.0
+"""Longest wait for everybody to be served again."""
 PAUSE_SECONDS = 0.005
 """After each message: a conversation is full at 10,000, which a quick machine would else reach."""
 
@@ -42,7 +44,7 @@ class Sender(threading.Thread):
             count += 1
             try:
                 self._send(text)
-            except (Failed, EOFError) as failed:
+            except (Failed, EOFError, OSError) as failed:
                 if not str(failed).startswith("unavailable: the hub stopped during this call"):
                     self.complaint = str(failed) or "the shim is gone"
                     return
@@ -76,7 +78,10 @@ def kills(quick: bool) -> list[Figure]:
         for sender in senders:
             sender.enough.set()
         for sender in senders:
-            sender.join(60)
+            sender.join(SERVED_SECONDS)
+            if sender.is_alive():
+                sender.complaint = sender.complaint or "a call was never answered"
+                sender.wire.process.kill()
             sender.wire.close()
         stored = asyncio.run(texts(here))
         entries = asyncio.run(_verified(here))
@@ -106,10 +111,11 @@ def kills(quick: bool) -> list[Figure]:
 
 
 def _killed(here: Place, chance: random.Random, senders: list[Sender]) -> bool:
-    """Wait until every sender is served again, then kill the hub at a random moment of the next half second."""
-    marks = [len(sender.acknowledged) for sender in senders]
-    end = time.monotonic() + 60
-    while any(len(sender.acknowledged) <= mark for sender, mark in zip(senders, marks, strict=True)):
+    """Once every sender is served again, kill the hub at a random moment of the next half second."""
+    # twice more: the first answer may be of the hub that was killed before
+    marks = [len(sender.acknowledged) + 2 for sender in senders]
+    end = time.monotonic() + SERVED_SECONDS
+    while any(len(sender.acknowledged) < mark for sender, mark in zip(senders, marks, strict=True)):
         if time.monotonic() > end or any(sender.complaint for sender in senders):
             return False
         time.sleep(0.005)

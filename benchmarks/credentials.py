@@ -125,7 +125,7 @@ class _Team:
             yield found
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
             reading.join(30)
             process.stdout.close()
 

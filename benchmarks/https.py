@@ -211,7 +211,7 @@ def served(keys: int, **settings: str) -> Iterator[Far]:
             yield Far(lines[1].split()[2].replace("127.0.0.1", "localhost"), hub.pid, made, authority)
         finally:
             hub.terminate()
-            hub.wait(30)
+            hub.wait(120)
             hub.stderr.close()
 
 

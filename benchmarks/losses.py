@@ -43,7 +43,7 @@ class Agent(threading.Thread):
         try:
             while not self.enough.is_set():
                 self.turn()
-        except (Failed, EOFError) as failed:
+        except (Failed, EOFError, OSError) as failed:
             self.complaint = str(failed) or "the shim is gone"
 
     def turn(self) -> None:

@@ -30,7 +30,7 @@ class Onlookers:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self.browsers = [
             httpx2.AsyncClient(
-                base_url=url, headers={**here, "cookie": cookie}, trust_env=False, timeout=60, limits=limits
+                base_url=url, headers={**here, "cookie": cookie}, trust_env=False, timeout=300, limits=limits
             )
             for cookie in cookies
         ]

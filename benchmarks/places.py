@@ -62,5 +62,5 @@ def served() -> Iterator[Place]:
             yield here
         finally:
             hub.terminate()
-            hub.wait(30)
+            hub.wait(120)
             hub.stderr.close()

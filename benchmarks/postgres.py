@@ -126,7 +126,7 @@ def _hub(url: str, key: str) -> Iterator[Place]:
             yield here
         finally:
             hub.terminate()
-            hub.wait(30)
+            hub.wait(120)
             hub.stderr.close()
 
 

@@ -8,6 +8,8 @@ import os
 import random
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import IO
 
 from benchmarks.figures import Figure, milliseconds, p50, percentile
 from benchmarks.places import Place, place
@@ -24,14 +26,20 @@ def writers(quick: bool) -> list[Figure]:
     seconds = 6.0 if quick else 20.0
     with place() as here:
         os.environ.update(here.env)
-        asyncio.run(_write(here, PROCESSES, 0.0, time.monotonic()))
-        began = time.monotonic() + 3.0
-        children = [_child(here, number, seconds, began) for number in range(PROCESSES)]
+        asyncio.run(_entries(here))
+        children = [_child(here, number, seconds) for number in range(PROCESSES)]
+        for child in children:
+            # once all have opened the store, however long that takes here
+            assert child.reports.readline() == "ready\n"
+        began = f"{time.monotonic() + 0.5}\n"
+        for child in children:
+            child.orders.write(began)
+            child.orders.close()
         reports = []
-        for process, end in children:
-            with os.fdopen(end) as pipe:
-                reports.append(json.load(pipe))
-            os.waitpid(process, 0)
+        for child in children:
+            with child.reports:
+                reports.append(json.load(child.reports))
+            os.waitpid(child.process, 0)
         size = asyncio.run(_entries(here))
     times = [t for report in reports for t in report["times"]]
     errors = [e for report in reports for e in report["errors"]]
@@ -55,24 +63,36 @@ def writers(quick: bool) -> list[Figure]:
     return [Figure("processes", what, bar, measured, ratio <= 20 and not errors, facts)]
 
 
-def _child(here: Place, number: int, seconds: float, began: float) -> tuple[int, int]:
-    """Fork a writer; the store is opened in the child. Returns its id and where it reports."""
-    reading, writing = os.pipe()
+@dataclass(frozen=True)
+class Child:
+    """A writer: it is told when all begin, and says when it is ready and how it went."""
+
+    process: int
+    orders: IO[str]
+    reports: IO[str]
+
+
+def _child(here: Place, number: int, seconds: float) -> Child:
+    """Fork a writer; the store is opened in the child."""
+    orders, orders_end = os.pipe()
+    reports_end, reports = os.pipe()
     process = os.fork()
     if process:
-        os.close(writing)
-        return process, reading
+        os.close(orders)
+        os.close(reports)
+        return Child(process, os.fdopen(orders_end, "w"), os.fdopen(reports_end))
     status = 1
     try:
-        os.close(reading)
-        with os.fdopen(writing, "w") as pipe:
-            json.dump(asyncio.run(_write(here, number, seconds, began)), pipe)
+        os.close(orders_end)
+        os.close(reports_end)
+        with os.fdopen(orders) as told, os.fdopen(reports, "w") as telling:
+            json.dump(asyncio.run(_write(here, number, seconds, told, telling)), telling)
         status = 0
     finally:
         os._exit(status)
 
 
-async def _write(here: Place, number: int, seconds: float, began: float) -> dict[str, list[object]]:
+async def _write(here: Place, number: int, seconds: float, told: IO[str], telling: IO[str]) -> dict[str, list[object]]:
     times: list[object] = []
     errors: list[object] = []
     chance = random.Random(number)
@@ -80,6 +100,8 @@ async def _write(here: Place, number: int, seconds: float, began: float) -> dict
         hub = await wiring.open_hub(config.load(home=here.home), stack)
         me = Caller(f"key:{number}", f"writer {number}", "uid:0")
         await hub.conversations.create(me, "sender", "reader")
+        print("ready", file=telling, flush=True)
+        began = float(told.readline())
         await asyncio.sleep(max(0.0, began - time.monotonic()))
         while time.monotonic() < began + seconds:
             await asyncio.sleep(chance.expovariate(RATE))

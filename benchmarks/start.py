@@ -37,7 +37,7 @@ def _first_result(here: Place, asked: bytes) -> float:
         pass
     took = time.perf_counter() - start
     shim.stdin.close()
-    shim.wait(20)
+    shim.wait(120)
     shim.stdout.close()
     return took
 
@@ -88,7 +88,7 @@ def memory(quick: bool) -> list[Figure]:
         _settled(bare.pid)
         shim, plain = resident(wire.process.pid), resident(bare.pid)
         bare.stdin.close()
-        bare.wait(20)
+        bare.wait(120)
         wire.close()
     ratio = shim / plain
     facts = {"ratio": ratio, "shim_kib": shim, "python_kib": plain}

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from benchmarks.figures import Figure, milliseconds, p50, percentile
 from benchmarks.idle import busy
@@ -16,6 +16,8 @@ from benchmarks.places import ROOT, Place, served
 from benchmarks.wire import MAB, META
 
 FOLLOWERS = 100
+LOST_SECONDS = 60.0
+"""What did not come by then counts as lost; a busy machine is slow, and loses nothing."""
 IDLE_SECONDS = 12.0
 """Longer than the time after which every subscription looks by itself."""
 
@@ -24,9 +26,11 @@ def told(quick: bool) -> list[Figure]:
     """One follower with the SDK's client in each era; then a hundred bare ones, any of which may be written to."""
     count, many = (60, 20) if quick else (400, FOLLOWERS)
     facts: dict[str, float] = {}
+    unheard = 0
     with served() as here:
         for era in ("legacy", "modern"):
             heard, sent = asyncio.run(_one(here, era, count))
+            unheard += count - len(heard)
             facts |= {
                 f"{era}_p50_ms": p50(heard) * 1e3,
                 f"{era}_p99_ms": percentile(heard, 0.99) * 1e3,
@@ -37,6 +41,7 @@ def told(quick: bool) -> list[Figure]:
             }
     with served() as here:
         heard, sent, lost, more, cpu, idle = asyncio.run(_many(here, many, count))
+    lost += unheard
     facts |= {
         "followers": many,
         "many_p50_ms": p50(heard) * 1e3,
@@ -91,9 +96,11 @@ async def _one(here: Place, era: str, count: int) -> tuple[list[float], list[flo
             await asyncio.sleep(0.02)
             start = time.monotonic()
             await client.call_tool("send_to_partner", {"message": f"number {number}"})
-            sent.append(time.monotonic() - start)
-            async with asyncio.timeout(10):
-                heard.append(float(await follower.stdout.readline()) - start)
+            done = time.monotonic() - start
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOST_SECONDS):
+                    heard.append(float(await follower.stdout.readline()) - start)
+                    sent.append(done)
         follower.kill()
         await follower.wait()
     return heard, sent
@@ -119,7 +126,7 @@ async def _many(here: Place, followers: int, count: int) -> tuple[list[float], l
             await client.call_tool("send_to_partner", {"message": f"number {number}", "conversation_id": name})
             done = time.monotonic() - start
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(LOST_SECONDS):
                     while (found := await told.get())[0] != f"mab://inbox/{name}/b":
                         more += 1
                 heard.append(found[1] - start)
@@ -153,7 +160,7 @@ async def _follow(
         line = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": META}}
         process.stdin.write(json.dumps(line).encode() + b"\n")
         # the answer to the one, the acknowledgement of the other
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LOST_SECONDS):
             answer = json.loads(await process.stdout.readline())
         assert "error" not in answer, answer
     reading = asyncio.create_task(_read(process.stdout, told))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
 # a deadline on the wall clock says more about the machine than about the code
-settings.register_profile("bridge", deadline=None)
+# in CI the same examples for the same tests: new ones are looked for at every desk
+settings.register_profile("bridge", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("bridge")
 
 

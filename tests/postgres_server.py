@@ -83,6 +83,10 @@ class Server:
         process, self.process = self.process, None
         if process is None:
             return
+        if how == signal.SIGKILL:
+            # who stands still starts no process that nobody would find afterwards
+            process.send_signal(signal.SIGSTOP)
+            _await_stop(process.pid)
         children = _children(process.pid)
         process.send_signal(how)
         process.wait(120)
@@ -183,6 +187,16 @@ def _children(pid: int) -> list[int]:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def _await_stop(pid: int) -> None:
+    """Wait until the process stands still, or is gone."""
+    end = time.monotonic() + 60
+    with contextlib.suppress(OSError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TZX":
+            if time.monotonic() > end:
+                raise TimeoutError("PostgreSQL does not stand still")
+            os.sched_yield()
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ def test_many_calls_racing_for_one_approval_run_it_once(site: Site) -> None:
     number = site.asks()
     site.approves(number)
     asked = [
-        (agent, agent.ask_tool("execute_command", command_id=number, dry_run=False, wait_seconds=20, **given))
+        (agent, agent.ask_tool("execute_command", command_id=number, dry_run=False, wait_seconds=50, **given))
         for _ in range(3)
         for agent in racers
     ]

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,13 @@ from multiagent_bridge.adapters.bell import DatagramBell, digest
 from multiagent_bridge.adapters.bell_names import shortened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path, wherever the others lie: a socket address has little room."""
+    with tempfile.TemporaryDirectory(prefix="mab-") as made:
+        yield Path(made)
 
 
 async def nothing() -> bool:

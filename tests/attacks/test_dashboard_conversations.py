@@ -19,7 +19,7 @@ from tests.faces.http_yard import UNLIMITED
 pytestmark = pytest.mark.anyio
 
 ALICE, BOB = agent("alice"), agent("bob")
-PLANTED = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></textarea></title>{{7331*7}}"
+PLANTED = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></textarea></title>{{7331*1337}}"
 TURNED = "a\u202eb\u200bc\u2066d\ufeffe\U000e0041f\u00adg"
 
 
@@ -45,7 +45,7 @@ def harmless(html: str) -> None:
         for name in ("href", "action", "hx-get"):
             assert (attributes.get(name) or "/").startswith(("/", "#", "data:,")), attributes
     assert "<script>alert" not in html
-    assert "49</" not in html
+    assert "9801547" not in html
 
 
 async def stage(world: TestHub, words: str, line: str) -> tuple[str, str]:

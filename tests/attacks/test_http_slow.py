@@ -64,10 +64,11 @@ async def test_one_key_cannot_take_the_connections_of_all(monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deadlines of slow clients, a twentieth of what they are."""
+def hurried(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The deadlines of slow clients, a twentieth of what they are; undone before somebody is to be served in time."""
     for name, seconds in (("HEADER", 0.5), ("BODY", 0.6), ("IDLE", 0.8), ("LINGER", 0.2), ("WRITE", 0.5)):
         monkeypatch.setattr(f"multiagent_bridge.web.wire.{name}_SECONDS", seconds)
+    return monkeypatch
 
 
 async def drip(here: Yard, begin: bytes, seconds: float) -> None:
@@ -86,7 +87,6 @@ async def drip(here: Yard, begin: bytes, seconds: float) -> None:
         writer.transport.abort()
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     "begin",
     [
@@ -97,17 +97,19 @@ async def drip(here: Yard, begin: bytes, seconds: float) -> None:
         pytest.param(get("/healthz").replace(b"Connection: close\r\n", b"") + b"GET /", id="second"),
     ],
 )
-async def test_a_client_that_never_comes_to_an_end_is_let_go_however_it_drips(begin: bytes) -> None:
+async def test_a_client_that_never_comes_to_an_end_is_let_go_however_it_drips(
+    begin: bytes, hurried: pytest.MonkeyPatch
+) -> None:
     async with yard() as here:
         await drip(here, begin, 60.0)
         with anyio.fail_after(60):
             while here.face.listener.connections:
                 await anyio.sleep(0.01)
+        hurried.undo()
         await served(here)
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_a_client_that_never_reads_its_answers_is_let_go() -> None:
+async def test_a_client_that_never_reads_its_answers_is_let_go(hurried: pytest.MonkeyPatch) -> None:
     async with yard() as here:
         for listening in here.face.listener._sockets:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
@@ -126,6 +128,7 @@ async def test_a_client_that_never_reads_its_answers_is_let_go() -> None:
                     await anyio.sleep(0.05)
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+        hurried.undo()
         await served(here)
 
 

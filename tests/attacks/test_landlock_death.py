@@ -75,7 +75,11 @@ def keepers() -> tuple[int, int]:
 
 
 def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    """0 for one that has ended meanwhile, as the programs of the daemon's shell do."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def words(pid: int) -> list[str]:

@@ -154,7 +154,7 @@ CHANGES: dict[str, Change] = {
         i: replace(r, carried=Derived(NEW).wrap(b"\0" * 64, "carried/elsewhere")) for i, r in rows.items()
     },
     "what is carried was changed": lambda rows: {
-        i: replace(r, carried=r.carried[:-1] + b"\0") for i, r in rows.items()
+        i: replace(r, carried=r.carried[:-1] + bytes(byte ^ 1 for byte in r.carried[-1:])) for i, r in rows.items()
     },
     "none is current": lambda rows: {i: replace(r, state=ACCEPTED) for i, r in rows.items()},
     "nothing is carried": lambda rows: {i: replace(r, carried=b"") for i, r in rows.items()},

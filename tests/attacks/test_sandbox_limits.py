@@ -272,11 +272,14 @@ def test_a_flood_of_300_megabytes_holds_no_more_than_its_ends(user: str) -> None
 
 def test_output_after_the_end_of_the_program_is_not_waited_for(user: str) -> None:
     script = r"""
+print('first', flush=True)
+ours, theirs = os.pipe()
 if os.fork() == 0:
     os.setsid()
     while True:
         os.write(1, b'more' * 1000)
-print('first', flush=True)
+        os.write(theirs, b'x')
+os.read(ours, 1)
 os._exit(5)
 """
     with ground(user) as here:

@@ -168,9 +168,9 @@ def test_a_git_that_will_not_do_is_one_sentence(
         return await bridge.snapshots.take(bridge.workspace, "x")
 
     began = time.monotonic()
-    error = failure(own, taken, patience=2.0)
+    error = failure(own, taken, patience=2.0 if said == "took longer than" else 60.0)
     assert said in error.sentence
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 80
 
 
 def test_a_git_in_the_workspace_is_never_taken(own: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -67,7 +68,7 @@ GREETINGS: dict[str, bytes] = {
 def test_a_bad_greeting_gets_one_sentence_an_entry_and_the_door(held: Place, kind: str) -> None:
     before = len(openings(held))
     knock = Knock(held.home)
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError, ConnectionResetError):
         knock.send(GREETINGS[kind])
     answer = knock.line()
     assert answer is not None
@@ -264,12 +265,14 @@ def test_a_link_planted_in_the_state_directory_is_refused_and_its_target_untouch
 def test_a_flood_of_wrong_tokens_is_slowed_and_spends_nobody_elses_budget(place: Place) -> None:
     alice, bob, conversation = place.pair()
     eve = place.agent()
-    codes = [
-        eve.call("check_messages", conversation_id=conversation, session_id="b", token=f"{n:064x}").code
-        for n in range(40)
-    ]
-    assert codes[:30] == ["not_allowed"] * 30
-    assert "too_fast" in codes[30:]
+    tokens = (f"{n:064x}" for n in itertools.count())
+
+    def tried() -> str:
+        return eve.call("check_messages", conversation_id=conversation, session_id="b", token=next(tokens)).code
+
+    assert [tried() for _ in range(30)] == ["not_allowed"] * 30
+    # a machine that is slow earns some more of them meanwhile
+    until(lambda: tried() == "too_fast", "it is slowed")
     alice.good("send_to_partner", message="not my budget")
     assert len(bob.good("check_messages")["messages"]) == 1
     place.verified()

@@ -58,11 +58,17 @@ def fetched() -> bytes:
     assert npm, "axe-core comes from npm: apt-get install npm"
     with tempfile.TemporaryDirectory() as folder:
         words = [npm, "pack", f"axe-core@{VERSION}", "--silent", "--fetch-retries=2", "--fetch-timeout=60000"]
+        wrong = ""
         for _ in range(3):
-            done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
-            if done.returncode == 0:
+            try:
+                done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+            except subprocess.TimeoutExpired as error:
+                wrong = str(error)
+                continue
+            wrong = (done.stderr or done.stdout or f"status {done.returncode}") if done.returncode else ""
+            if not wrong:
                 break
-        assert done.returncode == 0, f"npm cannot fetch axe-core {VERSION}: {done.stderr or done.stdout}"
+        assert not wrong, f"npm cannot fetch axe-core {VERSION}: {wrong}"
         with tarfile.open(fileobj=io.BytesIO((Path(folder) / f"axe-core-{VERSION}.tgz").read_bytes())) as package:
             member = package.extractfile("package/axe.min.js")
             assert member is not None

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.attacks.sites import Site
-from tests.browser.visits import MILLISECONDS, signed_in
+from tests.browser.visits import MILLISECONDS, at, signed_in
 from tests.faces.desk import CODE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -65,7 +65,7 @@ def test_what_was_chosen_stays_chosen_while_others_come_and_is_approved_with_one
     said: list[str] = []
     page = signed_in(chromium, site.place, said)
     one, two = site.asks(), site.asks()
-    page.goto(page.url.rstrip("/") + "/approvals")
+    at(page, "/approvals")
     page.get_by_label(f"choose {one}").check()
     page.get_by_label(f"choose {two}").check()
     late = site.asks()
@@ -132,9 +132,9 @@ def test_a_phone_shows_it_whole_and_keys_are_enough(chromium: Browser, site: Sit
     said: list[str] = []
     number = site.asks(f"python3 count.py {'x' * 300} '<script>document.title=1</script>'")
     page = signed_in(chromium, site.place, said, viewport={"width": 320, "height": 640})
-    page.goto(page.url.rstrip("/") + "/approvals")
+    at(page, "/approvals")
     page.keyboard.press("j")
-    assert page.evaluate("document.activeElement.id") == number
+    expect(page.locator(f"#{number}")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=number)).to_be_visible()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.visits import at, live, signed_in
-from tests.machines.places import Place
+from tests.browser.visits import MILLISECONDS, at, goes, live, signed_in
+from tests.machines.places import Place, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -53,10 +53,7 @@ def test_new_entries_appear_on_top_an_open_one_stays_open_and_a_pause_holds_them
 def test_filters_go_into_the_address_by_keyboard_alone(chromium: Browser, place: Place) -> None:
     said: list[str] = []
     page = signed_in(chromium, place, said)
-    page.keyboard.press("g")
-    page.keyboard.press("j")
-    page.wait_for_url("**/journal")
-    live(page)
+    goes(page, "j", "**/journal")
     page.keyboard.press("/")
     expect(page.locator("#target")).to_be_focused()
     page.locator("#action").focus()
@@ -118,10 +115,12 @@ def test_everything_works_without_javascript_on_a_narrow_phone(chromium: Browser
     context = page.context
     page.get_by_role("button", name="Verify").click()
     page.wait_for_url("**/journal/verification")
-    for _ in range(50):
-        if page.locator("#verification .badge.good").count():
-            break
+
+    def verified() -> bool:
         page.reload()
+        return page.locator("#verification .badge.good").count() > 0
+
+    until(verified, "the verification has ended", MILLISECONDS / 1000)
     expect(page.locator("#verification .badge.good")).to_have_text("verified")
     context.close()
     scripted = signed_in(chromium, place, [], viewport={"width": 320, "height": 640})

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
 from tests.browser.content import PLANTED, Content
-from tests.browser.visits import MILLISECONDS, at, hub_of, link, live, opened
+from tests.browser.visits import MILLISECONDS, at, goes, hub_of, link, live, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -125,10 +125,7 @@ def test_keys_alone_lead_to_every_page_through_its_rows_and_to_a_decision(chromi
     assert len(letters) == page.locator("nav a").count() >= 6
     for letter in letters:
         goal = page.locator(f"nav [data-go={letter}]").get_attribute("href")
-        page.keyboard.press("g")
-        page.keyboard.press(letter)
-        expect(page).to_have_url(content.url + str(goal))
-        live(page)
+        goes(page, letter, content.url + str(goal))
         walks(page)
         if page.locator("main input[type=search]").count():
             page.keyboard.press("/")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from tests.machines.places import Place
 
@@ -66,6 +67,21 @@ def at(page: Page, path: str, script: bool = True) -> None:
     page.goto(hub_of(page) + path)
     if script:
         live(page)
+
+
+def goes(page: Page, letter: str, url: str | re.Pattern[str]) -> None:
+    """Another page by its two keys, once its stream has begun. The page forgets the first one after a second and a half: on a
+    machine that takes longer between the two they are pressed again.
+    """
+    for turn in (1, 2, 3):
+        page.keyboard.press("g")
+        page.keyboard.press(letter)
+        try:
+            page.wait_for_url(url, timeout=MILLISECONDS if turn == 3 else MILLISECONDS / 6)
+            break
+        except TimeoutError:
+            assert turn < 3, f"g {letter} leads nowhere"
+    live(page)
 
 
 def live(page: Page) -> None:

@@ -18,6 +18,9 @@ from tests.clients.wires import ToolCall, structure
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(200)]
 
+TURNS = 3
+"""A listing gives a server a few seconds to answer; on a busy machine the hub that it starts is there at the next one."""
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -33,7 +36,7 @@ def home(program: Path, tmp_path: Path) -> Iterator[Path]:
     yield place
     folder = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
     Bridge(program, place / folder / "multiagent-bridge").stop()
-    stayed = left_behind(place, 5)
+    stayed = left_behind(place, 30)
     end(stayed)
     assert not stayed, f"processes were left behind: {stayed}"
 
@@ -64,7 +67,10 @@ def test_a_program_starts_the_bridge_from_what_init_wrote_until_it_is_undone(
 ) -> None:
     client = installed.program(AGENTS[name].program)
     run(installed, home, program, "init", "--client", name, "--yes")
-    lines = [line for line in run(installed, home, client, "mcp", "list").splitlines() if "mab" in line]
+    for _ in range(TURNS):
+        lines = [line for line in run(installed, home, client, "mcp", "list").splitlines() if "mab" in line]
+        if any(connected in line for line in lines):
+            break
     assert any(connected in line for line in lines), lines
     run(installed, home, program, "init", "--client", name, "--undo", "--yes")
     assert "mcp --as" not in run(installed, home, client, "mcp", "list")

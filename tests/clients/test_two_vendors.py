@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.clients.bridge import Bridge
 from tests.clients.programs import AGENTS, Installed, run
 from tests.clients.stub_model import Found, ScriptedModel
-from tests.clients.wires import ToolCall, structure
+from tests.clients.wires import ToolCall, Wire, structure
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
+
+
+class Expecting(ScriptedModel):
+    """Waits for an answer only once its partner is there: how long a program takes to start is not part of their talk."""
+
+    def __init__(self, wire: Wire, steps: Sequence[ToolCall], before: int) -> None:
+        super().__init__(wire, steps)
+        self.partner = threading.Event()
+        self._before = before
+
+    def answer(self, path: str, body: dict[str, Any]) -> str | None:
+        if self._wire.path in path and len(self._wire.read(body).results) == self._before:
+            self.partner.wait(240)
+        return super().answer(path, body)
+
 
 NEWEST_ID = Found(r'"messages":\[\{"id":(\d+)', int)
 QUESTION = "May the parser drop comments?"
@@ -31,7 +49,7 @@ def test_claude_code_and_codex_ask_answer_and_confirm_in_one_conversation(
         ToolCall("send_to_partner", {"message": THANKS, "reply_to": NEWEST_ID, "action_type": "complete"}),
         ToolCall("check_partner_status", {"partner": "b"}),
     ]
-    with ScriptedModel(claude.wire(), asking) as asker, ThreadPoolExecutor(1) as beside:
+    with Expecting(claude.wire(), asking, 2) as asker, ThreadPoolExecutor(2) as beside:
         first = beside.submit(run, installed, claude, tmp_path / "claude", bridge, asker)
         opened = structure(asker.wait_for(1, 240)[0])
         answering = [
@@ -42,6 +60,8 @@ def test_claude_code_and_codex_ask_answer_and_confirm_in_one_conversation(
             ToolCall("update_my_status", {"status": "complete", "note": "comments stay"}),
         ]
         with ScriptedModel(codex.wire(), answering) as answerer:
+            joined_first = beside.submit(answerer.wait_for, 1, 240)
+            joined_first.add_done_callback(lambda _: asker.partner.set())
             second = run(installed, codex, tmp_path / "codex", bridge, answerer)
         finished = first.result()
 

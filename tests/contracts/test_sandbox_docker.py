@@ -228,7 +228,8 @@ async def test_what_a_command_says_is_not_taken_for_the_word_of_the_engine(harbo
 
 
 async def test_at_the_time_limit_the_container_is_killed_by_its_name(harbour: Harbour) -> None:
-    outcome = await harbour.site.shell("sleep 300", bounds=Bounds(seconds=1))
+    # time enough for the stand-in to have begun, on a busy machine too
+    outcome = await harbour.site.shell("sleep 300", bounds=Bounds(seconds=5))
     assert outcome.ended == TIMEOUT
     name = harbour.runs[0][harbour.runs[0].index("--name") + 1]
     after = [call["words"] for call in harbour.calls if call["words"][-1] == name]

@@ -40,7 +40,7 @@ async def together(store: SqliteStore, works: Sequence[Work]) -> list[object]:
         assert go_on.wait(60)
 
     calls = [asyncio.ensure_future(store.write(first))]
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 60)
     calls += [asyncio.ensure_future(store.write(work)) for work in works]
     # as many turns of the loop as a busy store lets them wait for each other
     for _ in range(50):

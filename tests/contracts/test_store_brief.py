@@ -193,7 +193,7 @@ async def test_a_program_that_does_not_know_the_file_lock_is_waited_for_in_the_t
 
 
 async def test_patience_ends_for_it_too(path: Path) -> None:
-    async with SqliteStore(path, patience=0.2) as store:
+    async with SqliteStore(path, patience=2.0) as store:
         await rested(store)
         with locked(path), pytest.raises(Unavailable, match="locked by another program"):
             await asyncio.wait_for(where(store), 120)

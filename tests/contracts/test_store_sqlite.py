@@ -52,7 +52,7 @@ async def test_a_read_keeps_its_snapshot_while_others_commit(store: SqliteStore)
         return first, (await tx.journal.head()).size
 
     reading = asyncio.ensure_future(store.read(twice))
-    assert await asyncio.to_thread(looked.wait, 10)
+    assert await asyncio.to_thread(looked.wait, 60)
     await store.write(lambda tx: tx.journal.append(draft(1)))
     written.set()
     assert await reading == (0, 0)
@@ -68,7 +68,7 @@ async def test_a_cancelled_callers_transaction_runs_to_its_end(store: SqliteStor
         await tx.journal.append(draft(1))
 
     calls = [asyncio.ensure_future(store.write(slow))]
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 60)
     # this one still waits for its turn when its caller leaves
     calls.append(asyncio.ensure_future(store.write(lambda tx: tx.journal.append(draft(2)))))
     await asyncio.sleep(0)
@@ -89,7 +89,7 @@ async def test_waiting_writes_share_one_commit(store: SqliteStore, path: Path) -
 
     other = apsw.Connection(str(path))
     first = asyncio.ensure_future(store.write(slow))
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 60)
     waiting = [asyncio.ensure_future(store.write(lambda tx, n=n: tx.journal.append(draft(n)))) for n in range(40)]
     await asyncio.sleep(0)
     seen = {0}

@@ -82,7 +82,7 @@ def test_the_blocks_of_a_page_do_what_the_page_says(page: Path, surroundings: di
     finally:
         with suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)
-        shell.wait(timeout=5)
+        shell.wait(timeout=60)
     pieces = talk.split("\036")
     answers = list(zip(pieces[0::2], pieces[1::2], strict=False))
     asked = [(block, *pair) for block in found for pair in block.commands()]

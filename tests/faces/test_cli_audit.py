@@ -123,3 +123,10 @@ def test_everything_in_the_state_directory_is_its_owners_alone(terminal: Termina
     terminal.mab("send", terminal.opened(), "hello")
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in [terminal.home, *terminal.home.iterdir()]}
     assert {name for name, mode in modes.items() if mode & 0o077} == set()
+
+
+def test_a_report_is_a_page_of_lines(terminal: Terminal) -> None:
+    conversation = terminal.opened()
+    lines = terminal.mab("report", conversation).out.splitlines()
+    assert lines[0] == f"# Evidence: {conversation}"
+    assert {"## acts", "## citation"} <= set(lines)

@@ -164,7 +164,7 @@ def test_an_expired_conversation_refuses_tokens_until_it_is_extended(terminal: T
 def test_cleanup_wants_a_yes_and_erases_only_what_has_expired(terminal: Terminal) -> None:
     kept, gone = terminal.opened(), terminal.opened()
     terminal.mab("send", gone, "to be forgotten")
-    assert terminal.mab("cleanup", status=2).code == "invalid"
+    assert terminal.mab("cleanup", status=3).code == "refused"
     terminal.mab("extend", gone, "--seconds", "60")
     assert terminal.mab("cleanup", "--yes", "--json").json == []
     terminal.later(61)

@@ -134,7 +134,9 @@ def test_what_is_wrong_has_a_code_and_a_hint(office: Office) -> None:
     assert office.pull(status=3).code == "refused"
     assert office.pull("--publisher", "x", status=2).code == "invalid"
     assert office.pull("--publisher", office.publisher, status=7).code == "not_found"
-    assert office.push("--key", office.recipient[:-1] + "q", status=2).code == "invalid"
+    # one of 32 recipients ends in q by itself
+    mistyped = office.recipient[:-1] + ("p" if office.recipient.endswith("q") else "q")
+    assert office.push("--key", mistyped, status=2).code == "invalid"
     assert office.push("--key", "age1x", status=2).code == "invalid"
     assert office.push(status=2).code == "invalid"
     assert office.push("--key", office.recipient, "--branch", "-x", status=2).code == "invalid"

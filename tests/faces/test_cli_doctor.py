@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -161,7 +162,7 @@ def test_a_damaged_database_fails(terminal: Terminal) -> None:
     terminal.opened()
     database = terminal.home / "bridge.db"
     content = bytearray(database.read_bytes())
-    content[4096:] = os.urandom(len(content) - 4096)
+    content[4096:] = random.Random(1).randbytes(len(content) - 4096)
     database.write_bytes(content)
     assert found(terminal, 1)["database"]["verdict"] == "fail"
 

@@ -77,7 +77,7 @@ def test_warnings_come_first_and_name_what_mends_them(terminal: Terminal) -> Non
     terminal.mab("extend", expired, "--seconds", "60")
     terminal.later(120)
     told = terminal.mab("status", "--json").json
-    assert any(f"{silent}: session b (frontend) is silent for 62 min" in warning for warning in told["warnings"])
+    assert any(f"{silent}: session b (frontend) has been silent for 62 min" in warning for warning in told["warnings"])
     assert f"{expired} has expired: mab extend {expired}, or mab cleanup" in told["warnings"]
     lines = terminal.mab("status").out.splitlines()
     assert [line.startswith("warning: ") for line in lines[:3]] == [True, True, False]

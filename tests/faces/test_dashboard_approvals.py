@@ -326,7 +326,7 @@ async def test_codes_appear_at_the_terminal_as_commands_are_asked_for_each_once(
     first = await guard.ask("git log")
     following = asyncio.create_task(codes.follow(guard.hub, OWNER))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             assert [one.command.id for one in (await told.get()).requests] == [first]
             for n in range(3):
                 number = await guard.ask(f"git log -n {n}")

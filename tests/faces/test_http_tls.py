@@ -85,7 +85,7 @@ async def test_a_client_without_the_certificate_that_is_asked_for_gets_no_answer
             context = ssl.create_default_context(cafile=str(here.certificate))
             if shown is not None:
                 context.load_cert_chain(*shown)
-            async with httpx2.AsyncClient(verify=context, trust_env=False) as http:
+            async with httpx2.AsyncClient(verify=context, trust_env=False, timeout=60) as http:
                 if shown is theirs:
                     assert (await http.get(f"{here.face.url}/healthz")).status_code == 200
                 else:
@@ -99,7 +99,7 @@ async def test_a_client_of_an_old_protocol_or_of_none_is_let_go(tmp_path: Path) 
         old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
-        async with httpx2.AsyncClient(verify=old, trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=old, trust_env=False, timeout=60) as http:
             with pytest.raises(httpx2.TransportError):
                 await http.get(f"{here.face.url}/healthz")
         assert not (await here.raw(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")).startswith(b"HTTP")

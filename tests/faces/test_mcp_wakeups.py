@@ -42,7 +42,7 @@ async def asked(world: TestHub, path: Path, event: object) -> AsyncIterator[tupl
     server = await asyncio.start_unix_server(serve, path / "hook.sock")
     reader, writer = await asyncio.open_unix_connection(path / "hook.sock")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             yield (reader, writer), served
     finally:
         writer.close()

@@ -173,7 +173,7 @@ async def test_a_conversation_that_waits_in_silence_grows_older_in_sight(stage: 
     async with stage.watched():
         stage.world.clock.advance(300)
         await stage.until(lambda: stage.last["conversations"][0]["sessions"][0]["age_seconds"] == 300)
-        assert "session a (backend) is silent for 5 min" in " ".join(stage.last["warnings"])
+        assert "session a (backend) has been silent for 5 min" in " ".join(stage.last["warnings"])
         await stage.world.hub.messages.send(agent("alice"), NO_CREDENTIALS, "hello")
         await stage.until(lambda: stage.last["conversations"][0]["messages"] == 1)
         assert stage.last["conversations"][0]["conversation_id"] == made.conversation.id

@@ -95,7 +95,7 @@ class _Scanner:
 
 def test_findings_of_the_scanner_are_merged_at_the_right_characters() -> None:
     scanner = KingfisherScanner(lambda: _Scanner("oddvalue"))
-    assert scanner.ready(5)
+    assert scanner.ready(60)
     assert (
         Redactor(scanner=scanner).redact("\u00e9\u00e9\u00e9 is oddvalue \u00e9").text
         == "\u00e9\u00e9\u00e9 is SECRET_REDACTED \u00e9"
@@ -113,7 +113,7 @@ def test_our_own_rules_stand_alone_until_the_scanner_is_compiled() -> None:
     redactor = Redactor(scanner=scanner)
     assert redactor.redact(f"it is oddvalue and ghp_{key(36)}").text == "it is oddvalue and GITHUB_TOKEN_REDACTED"
     gate.set()
-    assert scanner.ready(5)
+    assert scanner.ready(60)
     assert redactor.redact("it is oddvalue").text == "it is SECRET_REDACTED"
 
 
@@ -122,7 +122,7 @@ def test_a_scanner_that_failed_to_compile_or_to_scan_withholds_the_text() -> Non
         raise OSError("no rules")
 
     scanner = KingfisherScanner(broken)
-    assert scanner.ready(5)
+    assert scanner.ready(60)
     with pytest.raises(Unavailable):
         Redactor(scanner=scanner).redact("hello there")
 
@@ -131,7 +131,7 @@ def test_a_scanner_that_failed_to_compile_or_to_scan_withholds_the_text() -> Non
             raise TimeoutError
 
     late = KingfisherScanner(Late)
-    assert late.ready(5)
+    assert late.ready(60)
     with pytest.raises(Refused):
         Redactor(scanner=late).redact("hello there")
 

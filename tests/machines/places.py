@@ -130,7 +130,7 @@ class Place:
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """Every entry of the journal, in order, as it lies in the store."""
-        with closing(sqlite3.connect(f"file:{self.home / 'bridge.db'}?mode=ro", uri=True)) as store:
+        with closing(sqlite3.connect(f"file:{self.home / 'bridge.db'}?mode=ro", uri=True, timeout=SECONDS)) as store:
             return [json.loads(line) for (line,) in store.execute("SELECT line FROM journal ORDER BY seq")]
 
     def verified(self) -> None:

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
+from anyio.abc import TaskGroup
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -49,6 +50,24 @@ async def fields(found: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return result.structured_content  # type: ignore[return-value]
 
 
+async def waits(found: Client, answers: list[Any], group: TaskGroup, heard: Callable[[], Awaitable[str]]) -> None:
+    """A long poll of that client, once the hub has let it in: its partner then hears from it. The answer goes to `answers`."""
+
+    async def wait() -> None:
+        answers.append(await found.call_tool("check_messages", {"wait_seconds": 50}))
+
+    before = await heard()
+    group.start_soon(wait)
+    while await heard() == before:
+        await anyio.sleep(0.01)
+
+
+def heartbeat(status: Mapping[str, Any]) -> str:
+    """When the only partner was heard from, of a status that was asked for."""
+    (partner,) = status["partners"]
+    return str(partner["last_heartbeat"])
+
+
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_agents_of_both_ways_talk_and_a_revoked_key_ends_its_wait(era: str) -> None:
     with made(**UNLIMITED) as place:
@@ -63,14 +82,12 @@ async def test_agents_of_both_ways_talk_and_a_revoked_key_ends_its_wait(era: str
             assert message["message"] == "over there"
             answers: list[Any] = []
 
-            async def wait() -> None:
-                answers.append(await remote.call_tool("check_messages", {"wait_seconds": 50}))
+            async def seen() -> str:
+                return heartbeat(await anyio.to_thread.run_sync(lambda: near.good("check_partner_status")))
 
             with anyio.fail_after(120):
                 async with anyio.create_task_group() as group:
-                    group.start_soon(wait)
-                    # asked after it: the wait stands at the hub
-                    await fields(remote, "list_conversations")
+                    await waits(remote, answers, group, seen)
                     await anyio.to_thread.run_sync(lambda: place.mab("key", "revoke", far["key_id"]))
             assert answers[0].is_error
             assert answers[0].content[0].text.startswith("not_allowed: ")
@@ -91,14 +108,12 @@ async def test_a_hub_that_is_told_to_leave_answers_who_waits_and_loses_no_mail(e
             await fields(other, "join_conversation", invite=conversation["sessions"][1]["invite"])
             answers: list[Any] = []
 
-            async def wait() -> None:
-                answers.append(await other.call_tool("check_messages", {"wait_seconds": 50}))
+            async def seen() -> str:
+                return heartbeat(await fields(one, "check_partner_status"))
 
             with anyio.fail_after(120):
                 async with anyio.create_task_group() as group:
-                    group.start_soon(wait)
-                    for asking in (other, one):
-                        await fields(asking, "update_my_status", status="working")
+                    await waits(other, answers, group, seen)
                     hub.send_signal(signal.SIGTERM)
             assert "the hub is stopping" in answers[0].content[0].text
         assert hub.wait(60) == 0

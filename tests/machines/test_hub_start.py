@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -228,18 +229,18 @@ def test_a_hub_never_leaves_while_somebody_is_connected() -> None:
 
 
 def test_a_hub_that_was_briefly_visited_starts_its_idle_time_anew() -> None:
-    with made(MAB_HUB__IDLE_SECONDS="6") as place:
+    with made(MAB_HUB__IDLE_SECONDS="12") as place:
         place.agent().good("list_conversations")
         place.agents[0].leave()
         start = time.monotonic()
         until(lambda: time.monotonic() > start + 2, "some of the idle time has passed")
-        # no program has to start for this visit: there is time enough for it on any machine
+        # no program has to start for this visit, and ten seconds are left for it
         visitor = Knock(place.home)
         assert visitor.greet()["ok"]
         left = time.monotonic()
         visitor.close()
         until(lambda: hubs(place) == [], "the idle hub has left")
-        assert time.monotonic() - left >= 5.9
+        assert time.monotonic() - left >= 11.9
 
 
 def test_a_hub_started_by_hand_stays_until_it_is_asked_to_leave() -> None:
@@ -281,7 +282,11 @@ def test_a_client_whose_hub_cannot_start_hears_it_even_if_it_never_asked(place: 
 
 def test_the_state_directory_of_a_running_hub_is_closed_to_others(place: Place) -> None:
     place.agent().good("list_conversations")
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (place.home, *place.home.rglob("*"))}
+    modes = {}
+    for path in (place.home, *place.home.rglob("*")):
+        # what the hub writes anew may be gone again
+        with suppress(FileNotFoundError):
+            modes[path.name] = path.stat().st_mode & 0o777
     wrong = {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
     assert wrong == {}
     assert json.dumps(sorted(modes))

@@ -93,7 +93,9 @@ def site() -> Iterator[Site]:
             }
             hubs.append(stack.enter_context(made(**shared, **reached)))
             machine.within(hubs[-1].serve)
-        yield Site((hubs[0], hubs[1]), stores, bells, {"MAB_STORE": url, "MAB_REDIS__URL": ""})
+        yield Site(
+            (hubs[0], hubs[1]), stores, bells, dict.fromkeys(PATIENCE, "60") | {"MAB_STORE": url, "MAB_REDIS__URL": ""}
+        )
 
 
 def _started(start: Callable[..., None], within: Callable[[Callable[[], None]], None]) -> Callable[..., None]:

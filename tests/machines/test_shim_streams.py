@@ -50,6 +50,8 @@ def test_a_client_killed_in_mid_wait_leaves_its_mail_unread(place: Place, era: s
     alice, bob, conversation = place.pair(era)
     before = connected(place)
     bob.ask_tool("check_messages", wait_seconds=50)
+    # a later answer on the same connection: the wait stands at the hub
+    bob.good("list_conversations")
     bob.kill()
     until(lambda: connected(place) == before - 1, "the hub saw it go")
     alice.good("send_to_partner", message="still there")
@@ -59,6 +61,7 @@ def test_a_client_killed_in_mid_wait_leaves_its_mail_unread(place: Place, era: s
 def test_a_client_that_closes_its_end_in_mid_wait_leaves_its_mail_unread(place: Place) -> None:
     alice, bob, conversation = place.pair()
     bob.ask_tool("check_messages", wait_seconds=50)
+    bob.good("list_conversations")
     assert bob.leave() == 0
     alice.good("send_to_partner", message="still there")
     assert unread(place, conversation, "b") == 1

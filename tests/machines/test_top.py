@@ -46,7 +46,7 @@ def test_real_agents_are_seen_and_a_hub_that_ends_is_told_of_and_comes_back(here
     async def watched() -> None:
         async with watching(station(), 120, 40) as top:
             await top.until(lambda: "hub: running, process" in top.screen[1], "the hub is told of")
-            assert {row[0] for row in top.pane("agents")} == {"working"}
+            await top.until(lambda: {row[0] for row in top.pane("agents")} == {"working"}, "both are at work")
             await asyncio.to_thread(alice.good, "send_to_partner", message="hello [red]you[/red]")
             await top.until(lambda: any(row[1] == "1 unread" for row in top.pane("agents")), "unread mail")
             await top.until(lambda: "a>b" in top.pane("conversations")[0][4], "who wrote last")

@@ -139,6 +139,7 @@ def test_watchdogs_killed_at_random_lose_no_task_and_give_none_away_twice(place:
             # its start takes half a second; most of the work lies within the next
             time.sleep(0.4 + chance.random() * 0.6)
             kills += guard.poll() is None
+            guard.kill()
     said(started(place, "watchdog", "--once", "--threshold", LONG))
     assert kills == 12
     assert Counter((t.state, t.assignee, t.fence) for t in tasks_of(place, names)) == {("reassigned", "c", 2): 300}

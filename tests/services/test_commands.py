@@ -77,7 +77,7 @@ async def test_many_calls_at_once_run_it_once(guard: Guarded) -> None:
     states = []
 
     async def called() -> None:
-        states.append((await guard.run(number, wait_seconds=5)).state)
+        states.append((await guard.run(number, wait_seconds=50)).state)
 
     async with anyio.create_task_group() as group:
         for _ in range(8):
@@ -337,7 +337,7 @@ async def test_a_call_that_goes_away_does_not_stop_the_run(guard: Guarded) -> No
             group.cancel_scope.cancel()
         assert (await guard.execute(command_id=number)).state == "running"
         guard.sandbox.hold.set()
-        assert (await guard.run(number, wait_seconds=5)).state == "done"
+        assert (await guard.run(number, wait_seconds=50)).state == "done"
     assert len(guard.sandbox.runs) == 1
 
 

@@ -139,7 +139,7 @@ async def test_a_request_that_stands_open_is_ended_with_an_entry_of_its_own(guar
     guard.clock.advance(2)
     async with guard.hub.bell.listen(command_topic(pending)) as ear:
         assert await swept(guard.hub, 1) == [guard.conversation]
-        assert await ear.wait(1)
+        assert await ear.wait(60)
     (ended,) = await entries(guard.hub, "command.expire")
     (erased,) = await entries(guard.hub, "conversation.erase")
     assert (ended.target, erased.facts["commands"]) == (pending, 1)
@@ -202,7 +202,7 @@ async def test_who_follows_a_mailbox_is_woken_when_it_goes(pair: Pair) -> None:
     pair.clock.advance(LIFETIME + WEEK)
     async with pair.hub.bell.listen(inbox(pair.made.conversation.id, "b")) as ear:
         await swept(pair.hub)
-        assert await ear.wait(1)
+        assert await ear.wait(60)
 
 
 async def many(world: TestHub, count: int) -> list[Conversation]:

@@ -19,6 +19,8 @@ MESSAGES = 30
 PUSHES = 10
 TWICE = 2
 START_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
+"""What comes later than that counts as not come; what is late is measured."""
 
 Seat = tuple[Worker, str, str, str]
 """Whose, of which conversation, which session, and its token; without one as the owner."""
@@ -96,7 +98,7 @@ async def keepalive(team: Team, sheet: Sheet) -> None:
 
 async def _notice(started: Started, number: int, seconds: float) -> float | None:
     """When the keep-alive printed the notice of this message; None when it did not in time."""
-    end = time.monotonic() + max(seconds, 1.0)
+    end = time.monotonic() + max(seconds, PATIENCE_SECONDS)
     try:
         while True:
             line = json.loads(await started.line(max(0.01, end - time.monotonic())))
@@ -154,7 +156,7 @@ async def _heard(watcher: Started, began: float) -> list[float]:
     """Milliseconds until the watcher's next line about mail; nothing when none comes."""
     try:
         while True:
-            line = json.loads(await watcher.line(5.0))
+            line = json.loads(await watcher.line(PATIENCE_SECONDS))
             at = time.monotonic()
             if line.get("event") == "mail":
                 return [1000 * (at - began)]

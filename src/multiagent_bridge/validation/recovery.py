@@ -16,7 +16,7 @@ from multiagent_bridge.validation.agents import Failed
 from multiagent_bridge.validation.frame import Sheet
 from multiagent_bridge.validation.team import Team, Worker, read, until
 
-LEASE_SECONDS, KEPT_SECONDS = 2, 600
+LEASE_SECONDS, KEPT_SECONDS = 5, 600
 CHECKPOINT = "checkpoint: step 5 of 10"
 MEANWHILE = "are you there"
 LOCK_SECONDS = 14.0

@@ -164,12 +164,14 @@ async def _enabled(team: Team, worker: Worker, folder: Path, sheet: Sheet) -> tu
 async def _run(team: Team, worker: Worker, sheet: Sheet) -> int:
     """Stage 4: a dry run, a request, a run without and with a forged approval, an approval, one run, and no second."""
     agent, here = worker.agent, worker.here
-    dry = await agent.good("execute_command", command=COMMAND, **here)
-    banned = await agent.call("execute_command", command="rm -rf /", dry_run=False, **here)
+    dry = await agent.good("execute_command", tries=6, command=COMMAND, **here)
+    banned = await agent.call("execute_command", tries=6, command="rm -rf /", dry_run=False, **here)
     asked = await _asked(agent, here)
     number = asked["command_id"]
-    before = await agent.call("execute_command", command_id=number, dry_run=False, **here)
-    forged = await agent.call("execute_command", command_id=number, dry_run=False, approval_token="f" * 64, **here)
+    before = await agent.call("execute_command", tries=6, command_id=number, dry_run=False, **here)
+    forged = await agent.call(
+        "execute_command", tries=6, command_id=number, dry_run=False, approval_token="f" * 64, **here
+    )
     sheet.did("asked for a dry run and for the command, and tried to run it unapproved and with a forged token")
     sheet.holds(
         "the dry run shows the verdict and runs nothing", dry["state"] == "allowed" and dry["exit_code"] is None
@@ -180,10 +182,12 @@ async def _run(team: Team, worker: Worker, sheet: Sheet) -> int:
     sheet.holds("with a forged approval it does not run either", not _ran(forged.fields))
     status, _ = await terminal.typed(team.stage, ["yolo", "approve", number], terminal.person)
     sheet.holds("stage 4: a person approved exactly this command", status == 0)
-    other = await agent.call("execute_command", command_id=number, dry_run=False, approval_token="f" * 64, **here)
+    other = await agent.call(
+        "execute_command", tries=6, command_id=number, dry_run=False, approval_token="f" * 64, **here
+    )
     sheet.holds("once approved, another approval token is refused", other.code == "not_approved")
     done = await _finished(agent, number, here)
-    again = await agent.call("execute_command", command_id=number, dry_run=False, **here)
+    again = await agent.call("execute_command", tries=6, command_id=number, dry_run=False, **here)
     started = [e for e in await team.ledger.entries(team.began - 1) if e.action == "command.start"]
     sheet.did("the approved command ran in a sandbox, and was asked for again")
     sheet.holds("it ran and listed the workspace", done.get("exit_code") == 0 and PROOF in str(done.get("stdout")))
