@@ -99,3 +99,10 @@ def test_a_store_of_another_kind_is_invalid(terminal: Terminal) -> None:
 def test_settings_change_what_commands_do(terminal: Terminal) -> None:
     written(terminal.project, "[limits]\nmessage_characters = 5\n")
     assert terminal.mab("send", terminal.opened(), "longer", status=2).code == "invalid"
+
+
+def test_a_file_that_cannot_be_read_is_named(terminal: Terminal) -> None:
+    written(terminal.project, "foo = \n")
+    done = terminal.mab("config", "validate", status=2)
+    assert done.code == "invalid"
+    assert f"{terminal.project / 'bridge.toml'} cannot be read" in done.err

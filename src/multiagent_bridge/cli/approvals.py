@@ -23,11 +23,11 @@ REFRESH_SECONDS = 5.0
 WISH = "yolo_"
 """How the ids begin under which agents ask for a mode."""
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids that mab yolo list shows.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids that mab yolo list shows.")]
 
 
 def list_all(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONV", help="Only this conversation.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Those decided and done, too; newest first.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes, until Ctrl-C.")] = False,
     as_json: Json = False,

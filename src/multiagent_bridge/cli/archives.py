@@ -49,7 +49,8 @@ def restore(
         content = sys.stdin.read(ARCHIVE_BYTES) if str(file) == "-" else file.read_text(encoding="utf-8")
         archive = json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        raise Invalid(f"{file} cannot be read as an archive", "name a file that mab export wrote") from error
+        why = f": {error.strerror.lower()}" if isinstance(error, OSError) and error.strerror else ""
+        raise Invalid(f"{file} cannot be read as an archive{why}", "name a file that mab export wrote") from error
     made = owner.run(lambda hub, me: hub.archives.restore(me, archive))
     fields = made.fields()
     if as_json:
@@ -67,10 +68,10 @@ VERIFY = "verify"
 def report(
     conversation: Annotated[
         str | None,
-        typer.Argument(metavar="[CONV]", help="One conversation, all when left out; or verify, to check a report."),
+        typer.Argument(metavar="CONV", help="One conversation, all when left out; or verify, to check a report."),
     ] = None,
     checked: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="After verify: the report.json that mab validate wrote.")
+        Path | None, typer.Argument(metavar="FILE", help="After verify: the report.json that mab validate wrote.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to a new file.")] = None,
     key: Annotated[
@@ -88,9 +89,9 @@ def report(
     from multiagent_bridge.services.reports import markdown
 
     found = owner.run(lambda hub, me: hub.reports.report(conversation))
-    content = json.dumps(found, indent=2) + "\n" if as_json else output.visible(markdown(found))
+    content = json.dumps(found, indent=2) + "\n" if as_json else output.visible_lines(markdown(found))
     if file is None:
-        sys.stdout.write(content)
+        output.raw(content)
     else:
         write_private(file, content)
         output.say(f"the report is in {file}")

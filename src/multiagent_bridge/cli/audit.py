@@ -26,9 +26,9 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     conversation: Annotated[
-        str | None, typer.Argument(metavar="[CONV]", help="Only this conversation; - for all.")
+        str | None, typer.Argument(metavar="CONV", help="Only this conversation; - for all.")
     ] = None,
-    limit: Annotated[int, typer.Argument(metavar="[LIMIT]", min=1, max=1_000_000, help="Newest so many.")] = 50,
+    limit: Annotated[int, typer.Argument(metavar="LIMIT", min=1, max=1_000_000, help="Newest so many.")] = 50,
     verify: Annotated[bool, typer.Option("--verify", help="Check every entry, link and checkpoint.")] = False,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="FILE", help="Write every entry as a JSON line; - for stdout.")
@@ -127,4 +127,5 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         kept_in = "name the file that mab audit --checkpoint was kept in"
-        raise Invalid(f"{path} cannot be read as a checkpoint", kept_in) from error
+        why = f": {error.strerror.lower()}" if isinstance(error, OSError) and error.strerror else ""
+        raise Invalid(f"{path} cannot be read as a checkpoint{why}", kept_in) from error

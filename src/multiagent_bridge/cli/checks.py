@@ -243,7 +243,7 @@ def master_key(patient: Patient) -> Iterator[Check]:
                 name,
                 "fail",
                 f"{path} is missing, and without it nothing stored can be read",
-                f"cp YOUR-BACKUP {_quoted(path)} && chmod 600 {_quoted(path)}",
+                f"cp YOUR-COPY-OF-THE-KEY {_quoted(path)} && chmod 600 {_quoted(path)}",
             )
         else:
             yield Check(name, "ok", f"{path} is made at the first use")
@@ -273,7 +273,7 @@ def master_key(patient: Patient) -> Iterator[Check]:
             name,
             "fail",
             f"{path} does not hold 64 hex characters",
-            f"cp YOUR-BACKUP {_quoted(path)} && chmod 600 {_quoted(path)}",
+            f"cp YOUR-COPY-OF-THE-KEY {_quoted(path)} && chmod 600 {_quoted(path)}",
         )
     else:
         patient.sound.add("key")

@@ -84,12 +84,10 @@ def database(patient: Patient) -> Iterator[Check]:
         patient.sound.add("database")
         return
     except apsw.Error as error:
-        yield Check(
-            name, "fail", f"{path} cannot be read: {error}", f"restore a backup: cp YOUR-BACKUP {_quoted(path)}"
-        )
+        yield Check(name, "fail", f"{path} cannot be read: {error}", "mab restore YOUR-BACKUP --overwrite")
         return
     if wrong:
-        yield Check(name, "fail", f"{path} is damaged: {wrong}", f"restore a backup: cp YOUR-BACKUP {_quoted(path)}")
+        yield Check(name, "fail", f"{path} is damaged: {wrong}", "mab restore YOUR-BACKUP --overwrite")
         return
     if version < len(MIGRATIONS):
         yield Check(name, "warn", f"version {version} is brought to {len(MIGRATIONS)} at the next use", "mab list")

@@ -42,7 +42,7 @@ def _checked(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise Invalid("a credential in an address is known to everybody by now", f"revoke it; set {VARIABLE}")
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise Invalid("the key would go out in clear", f"https://{parts.netloc}")
+        raise Invalid("the key would go out in clear", f"say https://{parts.netloc}")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/mcp'}"
 
 
@@ -55,7 +55,7 @@ def _key(key_file: Path | None, home: Path) -> str:
         path = key_file.expanduser() if key_file else home / FILE
         content = read_secret(path)
         if content is None and key_file is not None:
-            raise Unavailable(f"there is no {path}", "mab key create on the hub's machine makes a key")
+            raise Unavailable(f"there is no key file {path}", "mab key create on the hub's machine makes a key")
         given = content.decode("utf-8", "replace") if content else ""
     key = given.strip()
     if not key:

@@ -195,6 +195,10 @@ class RemotePump:
                         return await self._handed_on(message, response)
                     body = await response.aread()
             except UNSENT as error:
+                if doubt := _unvouched(error):
+                    # no wait mends it, and clients give a start less time than our patience
+                    said = f"unavailable: the certificate of the hub at {self._remote.url} is not believed: {doubt}"
+                    raise Refused(f"{said} (nothing was done; --ca FILE names its authority)") from error
                 said = f"unavailable: the hub at {self._remote.url} cannot be reached: {_why(error)}"
                 pause = await self._later(until, pause, said)
                 continue
@@ -348,3 +352,12 @@ def _refusal(status: int, body: bytes) -> str:
 
 def _why(error: httpx2.HTTPError) -> str:
     return (str(error) or type(error).__name__).splitlines()[0].lower()
+
+
+def _unvouched(error: BaseException | None) -> str:
+    """Why the certificate was not believed; "" when something else went wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return ""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multiagent_bridge.cli import output, owner
-from multiagent_bridge.errors import Invalid
+from multiagent_bridge.cli import output, owner, person
+from multiagent_bridge.errors import Invalid, Refused
 
 if TYPE_CHECKING:
     from multiagent_bridge.model.callers import Caller
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Conv = Annotated[str, typer.Argument(metavar="CONV", help="Conversation id.")]
-Sess = Annotated[str | None, typer.Argument(metavar="[SESSION]", help="One session; all when left out.")]
+Sess = Annotated[str | None, typer.Argument(metavar="SESSION", help="One session; all when left out.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    roles: Annotated[list[str], typer.Argument(metavar="ROLE ROLE...", help="One role a session, the first is a's.")],
+    roles: Annotated[list[str], typer.Argument(metavar="ROLE", help="Two or more, one a session; the first is a's.")],
     ttl: Annotated[int | None, typer.Option("--ttl", help="Lifetime in seconds.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -194,8 +194,10 @@ def cleanup(
 
     if not yes:
         if not sys.stdin.isatty():
-            raise Invalid("erasing wants a person's yes", "mab cleanup --yes")
-        typer.confirm("Erase every expired conversation for good?", abort=True, err=True)
+            raise Refused("nothing was erased: nobody was there to agree", "add --yes")
+        person.agreed(
+            "Erase every expired conversation for good?", "nothing was erased", "run it again when you want it"
+        )
     gone = owner.run(lambda hub, me: hub.conversations.cleanup(me, older_than))
     if as_json:
         output.data([c.id for c in gone])

@@ -65,8 +65,8 @@ def keygen(
 
 def push(
     repo: Repo,
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Conversation id.")] = None,
-    session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Session id.")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONV", help="Conversation id.")] = None,
+    session: Annotated[str | None, typer.Argument(metavar="SESSION", help="Session id.")] = None,
     worker: Annotated[str | None, typer.Option("--worker", metavar="NAME", help="Who is to have the session.")] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="age1...", help="The worker's age recipient.")] = None,
     key_file: Annotated[

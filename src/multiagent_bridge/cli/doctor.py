@@ -64,6 +64,9 @@ def examined(patient: Patient) -> Iterator[Check]:
             yield Check(
                 name.replace("_", " "), "fail", f"a part of the program is missing: {error.name or error}", REINSTALL
             )
+        except PermissionError as error:
+            mend = "run it as the user to whom that belongs, or set MAB_HOME to a directory of your own"
+            yield Check(name.replace("_", " "), "fail", f"{error.filename}: permission denied", mend)
         except Exception as error:
             # a doctor that faints is no doctor: what a check did not foresee is its finding
             told = f"the check itself failed: {type(error).__name__}: {error}"

@@ -23,7 +23,7 @@ LINE = 'lines look like {"id": 1, "command": "git status", "mode": "safe"}'
 
 def explain(
     command: Annotated[
-        str | None, typer.Argument(metavar="[COMMAND]", help="One command line, quoted; never executed.")
+        str | None, typer.Argument(metavar="COMMAND", help="One command line, quoted; never executed.")
     ] = None,
     mode: Annotated[
         str | None, typer.Option("--mode", help="safe, restricted or yolo; all three when left out.")

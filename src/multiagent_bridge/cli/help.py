@@ -12,9 +12,10 @@ from multiagent_bridge.errors import NotFound
 ENVIRONMENT = (
     ("MAB_HOME", "state directory, instead of the platform's"),
     ("MAB_STORE", "store URL, such as sqlite:///PATH"),
-    ("MAB_MASTER_KEY", "64 hex characters, or file:PATH"),
+    ("MAB_MASTER_KEY", "64 hex characters, or file:PATH, keyring, command:LINE"),
     ("MAB_HUB__LOG_LEVEL", "any setting: section, two underscores, name; lists as JSON"),
-    ("MAB_TOKEN", "token of the session that send, check and heartbeat act as"),
+    ("MAB_TOKEN", "token of the session that send, check, heartbeat, keepalive and task act as"),
+    ("MAB_API_KEY", "key that mab mcp --connect shows to a hub elsewhere"),
     ("YOLO_MODE", "1 lets the agent of this mab mcp ask for commands"),
     ("NO_COLOR", "no colour when it is set and not empty"),
 )
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def show_help(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND or TOPIC]", help="Topics: exit-codes, environment.")
+        list[str] | None, typer.Argument(metavar="COMMAND or TOPIC", help="Topics: exit-codes, environment.")
     ] = None,
 ) -> None:
     """Show help for a command, or a topic such as exit-codes."""

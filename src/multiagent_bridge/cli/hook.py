@@ -17,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 def hook(
     event: Annotated[
-        str, typer.Argument(help="start, prompt, stop, wake or end, or the client's own name of the event.")
+        str,
+        typer.Argument(
+            metavar="EVENT", help="start, prompt, stop, wake or end, or the client's own name of the event."
+        ),
     ] = "",
     client: Annotated[str, typer.Option("--client", help="claude, codex, gemini or opencode.")] = "claude",
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="The agent's name in mab mcp --as NAME.")] = "",

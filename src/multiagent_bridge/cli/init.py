@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multiagent_bridge.cli import person
 from multiagent_bridge.errors import BridgeError, Invalid, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -230,12 +231,7 @@ def _asker(*, undo: bool, as_json: bool) -> Callable[[], None]:
         if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Refused("nothing was written: nobody was there to agree", "add --yes, or --print to look only")
         question = "Take this out?" if undo else "Write this?"
-        try:
-            agreed = typer.confirm(question, default=False, err=True)
-        except typer.Abort:
-            agreed = False
-        if not agreed:
-            raise Refused("nothing was written", "run it again when you want it")
+        person.agreed(question, "nothing was written", "run it again when you want it")
 
     return ask
 

@@ -75,7 +75,7 @@ def rotate(
         output.data({"master_key": current, "data_keys": count})
         return
     output.facts({"master_key": current, "data_keys": count})
-    output.say("keep a copy of the ring where you keep the old key; mab master-key retire ends the old one")
+    output.say("copy the ring to a safe place now: mab master-key retire takes the old key out of it for good")
     output.say("what was written before is under the older data keys still: mab master-key reseal replaces them")
 
 
@@ -89,7 +89,8 @@ def retire(as_json: Json = False) -> None:
     output.facts({"retired": " ".join(gone), "removed": " ".join(dropped)})
     if source.writable:
         output.say(
-            "take it out of the ring on every other hub's machine; keep it with the backups that were made under it"
+            "backups that were made under it open only with the copy of it that you keep; "
+            "take it out of the ring on every other hub's machine"
         )
     else:
         output.say(f"now take it out of {source.place}; keep it with the backups that were made under it")

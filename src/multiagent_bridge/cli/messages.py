@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def send(
     conversation: Conv,
-    message: Annotated[str, typer.Argument(help="The text; - reads standard input.")],
+    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="The text; - reads standard input.")],
     session: As = "a",
     action_type: Annotated[str, typer.Option("--type", help="question, info, proposal, blocked, ...")] = "info",
     to: Annotated[
@@ -144,7 +144,7 @@ def heartbeat(conversation: Conv, session: As = "a", token: Token = None, as_jso
 
 
 def tail(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONV", help="Only this conversation.")] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="Entries to begin with.")] = 10,
     once: Annotated[bool, typer.Option("--once", help="Do not follow.")] = False,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Show what was said, too.")] = True,

@@ -29,9 +29,7 @@ COLOURS = {
 
 def coloured(stream: IO[str] | None) -> bool:
     """Whether colour is welcome there (no-color.org: NO_COLOR set and not empty says no)."""
-    if stream is None or not stream.isatty() or os.environ.get("NO_COLOR"):
-        return False
-    return os.environ.get("TERM") not in (None, "", "dumb")
+    return _screen(stream) and not os.environ.get("NO_COLOR")
 
 
 def painted(text: str, *styles: str, on: IO[str] | None = None) -> str:
@@ -63,7 +61,7 @@ def written(text: str) -> None:
 
 def clear() -> None:
     """An empty terminal before what is shown again; an empty line where there is no terminal."""
-    _write(sys.stdout, "\x1b[H\x1b[2J" if coloured(sys.stdout) else "\n")
+    _write(sys.stdout, "\x1b[H\x1b[2J" if _screen(sys.stdout) else "\n")
 
 
 def block(text: str, margin: str = "  | ") -> None:
@@ -96,7 +94,7 @@ def error(failed: BridgeError) -> None:
 
 def table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> None:
     """Aligned columns on stdout, a heading only on a terminal."""
-    rows(cells, columns if coloured(sys.stdout) else None)
+    rows(cells, columns if sys.stdout is not None and sys.stdout.isatty() else None)
 
 
 def rows(cells: Iterable[Sequence[object]], heading: Sequence[str] | None = None) -> None:
@@ -124,11 +122,21 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else _escape(c) for c in text)
 
 
+def visible_lines(text: str) -> str:
+    """A page of several lines made visible line by line."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def width(text: str) -> int:
     """Columns of a terminal that `text` takes: wide letters two, combining marks none (Unicode annex 11)."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def _screen(stream: IO[str] | None) -> bool:
+    """Whether a terminal is there that obeys escape sequences."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:

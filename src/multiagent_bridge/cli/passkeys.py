@@ -28,7 +28,7 @@ def _group() -> None:
 
 def add(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="Whose: the name that the dashboard shows; operator when left out.")
+        str, typer.Argument(metavar="NAME", help="Whose: the name that the dashboard shows; operator when left out.")
     ] = "",
 ) -> None:
     """Show the one-time code with which a browser registers a passkey, on the page /approvals/passkeys."""

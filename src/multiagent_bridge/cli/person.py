@@ -45,6 +45,14 @@ def required(what: str) -> None:
             raise Refused(f"{what} is for a person at a terminal", "type the command there, and redirect nothing")
 
 
+def agreed(question: str, undone: str, hint: str) -> None:
+    """A yes or no on standard error. Raises Refused for a no; Ctrl-C ends the command."""
+    import typer
+
+    if not typer.confirm(question, default=False, err=True):
+        raise Refused(undone, hint)
+
+
 def answer(asked: str) -> str:
     """The line that is typed after `asked` was shown; what was typed or pasted before that does not count.
 

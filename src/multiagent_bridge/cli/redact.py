@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def redact(
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="Text to read; standard input when left out, or for -.")
+        str | None, typer.Argument(metavar="FILE", help="Text to read; standard input when left out, or for -.")
     ] = None,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help='Lines {"id","text"} in, lines {"id","text","kinds"} out, one at a time.')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multiagent_bridge.cli import output, owner
+from multiagent_bridge.cli import output, owner, person
 from multiagent_bridge.cli.conversations import Json
 from multiagent_bridge.errors import Refused
 
@@ -23,7 +23,7 @@ DAYS = 30
 
 def rollback(
     snapshot: Annotated[
-        str | None, typer.Argument(metavar="[SNAPSHOT]", help="Its id; without one all are listed.")
+        str | None, typer.Argument(metavar="SNAPSHOT", help="Its id; without one all are listed.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Show the difference and change nothing.")] = False,
@@ -42,7 +42,8 @@ def rollback(
     if not yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise Refused("nothing was rolled back: nobody was there to agree", "add --yes, or --print to look only")
-        typer.confirm("Make these changes?" if len(changes) > 1 else "Make this change?", abort=True, err=True)
+        question = "Make these changes?" if len(changes) > 1 else "Make this change?"
+        person.agreed(question, "nothing was rolled back", "run it again when you want it")
     before = owner.run(lambda hub, me: hub.snapshots.rollback(me, snapshot))
     if as_json:
         _answer(snapshot, changes, before, as_json)
@@ -71,7 +72,8 @@ def cleanup(
     if not yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise Refused("no snapshot was removed: nobody was there to agree", "add --yes")
-        typer.confirm(f"Forget every snapshot older than {older_than} days for good?", abort=True, err=True)
+        question = f"Forget every snapshot older than {older_than} days for good?"
+        person.agreed(question, "no snapshot was removed", "run it again when you want it")
     gone = owner.run(lambda hub, me: hub.snapshots.cleanup(me, older_than))
     if as_json:
         output.data({"removed": gone})

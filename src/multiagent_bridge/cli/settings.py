@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import typer
@@ -64,5 +65,7 @@ def _flat(prefix: str, value: dict[str, Any]) -> list[tuple[str, object]]:
         if isinstance(inner, dict):
             rows += _flat(f"{prefix}{name}.", inner)
         else:
-            rows.append((prefix + name, inner))
+            rows.append(
+                (prefix + name, "" if inner is None else inner if isinstance(inner, str) else json.dumps(inner))
+            )
     return rows

@@ -128,7 +128,7 @@ def _folder(out: Path | None) -> Path:
                 if out is not None and place.is_dir() and not os.listdir(place):
                     return place.absolute()
                 if out is not None:
-                    raise Invalid(f"{out} exists", "name a new folder") from None
+                    raise Invalid(f"{out} exists and is not an empty folder", "name a new folder") from None
                 continue
             return place.absolute()
     except OSError as error:

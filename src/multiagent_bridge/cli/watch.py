@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONV", help="Only this conversation.")] = None,
     session: Annotated[
         str | None,
         typer.Option("--session", "-s", help="Only what is for this session; its senders see it as notified."),

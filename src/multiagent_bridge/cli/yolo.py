@@ -92,7 +92,7 @@ def disable(conversation: Conv, as_json: Json = False) -> None:
 
 
 def status(
-    conversation: Annotated[str | None, typer.Argument(metavar="[CONV]", help="Only this conversation.")] = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONV", help="Only this conversation.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show what is enabled, what agents wish for, what was approved in advance, and the newest snapshots."""

@@ -122,8 +122,11 @@ def sources() -> tuple[Path, ...]:
 
 
 def _file(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
-    """The settings of one file. Raises Invalid for a workspace's file that names what only its owner may."""
-    source = TomlConfigSettingsSource(settings_cls, path)
+    """The settings of one file. Raises Invalid when unreadable, or when a workspace's says what only its owner may."""
+    try:
+        source = TomlConfigSettingsSource(settings_cls, path)
+    except (OSError, ValueError) as error:
+        raise Invalid(f"{path} cannot be read: {error}", "mend it, then: mab config validate") from error
     named = [name for name in OWNERS if name in source.toml_data]
     if named and path != user_file():
         raise Invalid(

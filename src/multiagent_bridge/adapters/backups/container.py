@@ -169,8 +169,8 @@ def _damaged() -> Tampered:
 
 def _foreign() -> Refused:
     return Refused(
-        "the backup is of another bridge: it was made under another master key",
-        "put that bridge's master.key in place first, or name a recipient's key: --identity FILE",
+        "the backup was made under another master key: by another bridge, or before this one's key was replaced and retired",
+        "put that key in place first (master.key, or the ring's last line), or name a recipient's key: --identity FILE",
     )
 
 

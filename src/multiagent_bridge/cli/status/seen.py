@@ -141,7 +141,7 @@ def _warnings(row: dict[str, Any], settings: Settings) -> list[str]:
         if not s["alive"] and s["age_seconds"] is not None and s["status"] != "complete" and not s["revoked"]:
             unread = f", {s['unread']} unread" if s["unread"] else ""
             told.append(
-                f"{name}: session {s['session_id']} ({s['role']}) is silent for {span(s['age_seconds'])}{unread}"
+                f"{name}: session {s['session_id']} ({s['role']}) has been silent for {span(s['age_seconds'])}{unread}"
             )
     most = settings.limits.conversation_messages
     if row["messages"] >= most * NEARLY_FULL:
