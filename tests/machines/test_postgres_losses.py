@@ -115,16 +115,20 @@ async def test_a_transaction_that_waits_when_the_server_restarts_is_refused_or_d
         waiting = asyncio.create_task(store.write(lambda tx: tx.conversations.count_message("conv_1", 1)))
         await until_waiting(server, url)
         await asyncio.to_thread(server.stop, signal.SIGINT)
-        with pytest.raises(Unavailable) as refused:
-            await waiting
-        assert refused.value.facts["retry_after"]
-        assert "outcome" not in refused.value.facts
+        # the blocker's lock goes as the server does, and who waited may have got as far as COMMIT
+        (found,) = await asyncio.gather(waiting, return_exceptions=True)
+        if isinstance(found, Unavailable):
+            assert found.facts["retry_after"]
+            done = {0, 1} if found.facts.get("outcome") == "unknown" else {0}
+        else:
+            done = {found}
         with pytest.raises(Unavailable):
             await store.read(lambda tx: tx.conversations.get("conv_1"))
         await asyncio.to_thread(server.start)
-        # it comes back by itself, and nothing was done
-        assert await store.write(lambda tx: tx.conversations.count_message("conv_1", 1)) == 1
-        agree((await store.read(lambda tx: tx.conversations.get("conv_1"))).messages, 1, "once")  # type: ignore[union-attr]
+        # it comes back by itself, and what was said of the outcome is so
+        count = await store.write(lambda tx: tx.conversations.count_message("conv_1", 1))
+        assert count - 1 in done
+        agree((await store.read(lambda tx: tx.conversations.get("conv_1"))).messages, count, "once")  # type: ignore[union-attr]
         blocker.terminate()
 
 
