@@ -47,6 +47,20 @@ again() { # COMMAND...: up to three times, because a registry may fail once
   return 1
 }
 
+tested() { # ARGS...: ./dev test; up to three tests that failed once more, named, since real processes meet a machine's bad moments
+  local cache status=0 names=()
+  cache=$(mktemp -d)
+  ./dev test -q --durations=10 -o cache_dir="$cache" "$@" || status=$?
+  if [ "$status" -eq 1 ] && ./dev python tools/failed_tests.py "$cache" >"$cache/names"; then
+    mapfile -t names <"$cache/names"
+    printf 'UNSTEADY, once more: %s\n' "${names[@]}"
+    status=0
+    ./dev test --all -q "${names[@]}" || status=$?
+  fi
+  rm -rf "$cache"
+  return "$status"
+}
+
 stage_tools() { # what the machine needs, by name, and the environment of ./dev
   local missing=() pair
   for pair in $PACKAGE_LIST; do command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}"); done
@@ -60,19 +74,19 @@ stage_tools() { # what the machine needs, by name, and the environment of ./dev
 
 stage_check() { ./dev check; }
 
-stage_test() { ./dev test -q --durations=10; }
+stage_test() { tested; }
 
 # what stage_validate does, too
 export QUICK_RUN="tests/validation/test_runs.py::test_a_quick_run_passes_every_test_and_its_report_verifies"
 
 # Attacks run in the fast tier unless they are marked slow; this is what the fast tier leaves out but the agent programs.
 stage_slow() {
-  ./dev test --all -q --durations=10 -m "(slow or machines) and not servers and not sandbox and not clients and not browser" \
+  tested --all -m "(slow or machines) and not servers and not sandbox and not clients and not browser" \
     --ignore=tests/docs/test_readme.py --deselect "$QUICK_RUN"
 }
 
 stage_servers() { # a real PostgreSQL and a real Valkey, from wheels, started by the tests
-  ./dev test --all -q --durations=10 -m "servers and not clients and not browser"
+  tested --all -m "servers and not clients and not browser"
 }
 
 stage_validate() { # the thirteen tests of the S² protocol and the stress test, and their report checked by another process
@@ -93,14 +107,14 @@ stage_validate() { # the thirteen tests of the S² protocol and the stress test,
 
 stage_clients() { # real agent programs against scripted model servers, and the conformance suite
   again tests/clients/install.sh
-  ./dev test --all -q --durations=10 -m clients
+  tested --all -m clients
 }
 
 stage_browser() { # the dashboard in the system's Chromium: pages, live updates, axe, pictures
-  ./dev test --all -q --durations=10 -m browser
+  tested --all -m browser
 }
 
-stage_documents() { ./dev test --all -q tests/docs/test_readme.py; }
+stage_documents() { tested --all tests/docs/test_readme.py; }
 
 stage_redaction() { # the open half of the labelled texts, where it lies beside the repository
   local corpora=../shared/corpora log
@@ -118,7 +132,7 @@ stage_redaction() { # the open half of the labelled texts, where it lies beside 
 }
 
 stage_commands() { # the sandboxes, and the open half of the judged commands where it lies beside the repository
-  ./dev test --all -q --durations=10 -m "sandbox and not clients and not browser"
+  tested --all -m "sandbox and not clients and not browser"
   local corpora=../shared/corpora
   if [ ! -f "$corpora/score_commands.py" ]; then
     echo "commands: not scored, $corpora is not here"
@@ -169,5 +183,5 @@ stage_fresh() { # the README's first screen: git and Python alone, nobody's acco
   echo "a prepared start takes $(((${EPOCHREALTIME/./} - ${from/./}) / 1000)) ms"
 }
 
-export -f again unprivileged public_python working_copy stage_tools stage_check stage_test stage_slow stage_servers stage_validate \
-  stage_clients stage_browser stage_documents stage_redaction stage_commands stage_bench stage_wheel stage_fresh
+export -f again unprivileged public_python working_copy tested stage_tools stage_check stage_test stage_slow stage_servers \
+  stage_validate stage_clients stage_browser stage_documents stage_redaction stage_commands stage_bench stage_wheel stage_fresh
