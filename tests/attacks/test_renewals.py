@@ -136,6 +136,22 @@ async def test_a_person_who_rotates_ends_the_old_token_and_the_new_one(team: Tea
     assert await team.entries("token.reuse") == []
 
 
+async def test_a_token_that_a_person_ended_raises_no_alarm_however_often_its_follower_is_renewed(team: Team) -> None:
+    stolen = team.holder()
+    ((_, fresh),) = await team.world.hub.conversations.rotate(OWNER, team.here, "a")
+    made = renewed = stolen.takes(fresh)
+    for _ in range(3):
+        team.later()
+        before, renewed = renewed, renewed.takes(await renewed.says())
+        await renewed.says()
+        assert (await refused(stolen)).sentence == PLAIN
+    assert await team.entries("token.reuse") == []
+    # the person's own token and its followers were left behind, and do
+    for one in (made, before):
+        assert (await refused(one)).sentence != PLAIN
+    assert len(await team.entries("token.reuse")) == 2
+
+
 async def test_a_person_who_revokes_ends_the_old_token_and_the_new_one(team: Team) -> None:
     holder = team.holder()
     team.later()

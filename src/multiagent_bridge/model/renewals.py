@@ -18,8 +18,9 @@ ENDED = "ended"
 class Renewal:
     """How the token of one generation of a session came about. Instants are microseconds since the epoch, UTC.
 
-    `since` is when it was made, `offered_at` when a call with the one before was first answered with it (None: not yet). It says
-    nothing of a session that has moved on to another generation.
+    `since` is when it was made, `offered_at` when a call with the one before was first answered with it (None: not yet), and
+    `restarted` the newest generation that a person made (0: none): those before it were ended, not left behind. It says nothing
+    of a session that has moved on to another generation.
     """
 
     conversation_id: str
@@ -28,3 +29,4 @@ class Renewal:
     since: int
     overlap: str
     offered_at: int | None = None
+    restarted: int = 0

@@ -23,7 +23,10 @@ class Renewals(Protocol):
         ...
 
     async def restart(self, conversation_id: str, session_id: str, generation: int, at: int) -> None:
-        """A person made the token of `generation` at `at`: no overlap. Raises NotFound for a session that is not there."""
+        """A person made the token of `generation` at `at`: no overlap. Renewals after it keep that generation as `restarted`.
+
+        Raises NotFound for a session that is not there.
+        """
 
     async def offer(self, conversation_id: str, session_id: str, generation: int, at: int) -> bool:
         """The token before is first answered with that of `generation`. False, and nothing is changed, when it was before, and

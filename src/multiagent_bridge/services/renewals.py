@@ -86,8 +86,8 @@ class RenewalGate(OverlapGate):
     async def _following(self, tx: Tx, given: Credentials, refusal: NotAllowed) -> Credentials:
         """The credentials with the token of today in place of the one before it, while that one opens.
 
-        Raises `refusal` for what never was a token of the session, or was ended by a person since the last renewal; NotAllowed in
-        other words for one that was left behind.
+        Raises `refusal` for what never was a token of the session, or was ended by a person; NotAllowed in other words for one
+        that was left behind.
         """
         found = None
         if access.wellformed(given):
@@ -100,7 +100,8 @@ class RenewalGate(OverlapGate):
         if found is None or found.revoked or not back or back[0] >= generation:
             raise refusal
         renewal = await tx.renewals.get(conversation, session)
-        if renewal is None or renewal.overlap == ENDED or await tx.conversations.get(conversation) is None:
+        ended = renewal is None or renewal.overlap == ENDED or generation - back[0] < renewal.restarted
+        if renewal is None or ended or await tx.conversations.get(conversation) is None:
             raise refusal
         opens = guard.opens(renewal, self._clock.now(), self._limits.grace_seconds)
         if back[0] == 1 and (opens or given.admitted):

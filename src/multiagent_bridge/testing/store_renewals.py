@@ -104,12 +104,16 @@ async def a_token_that_a_person_made_has_no_overlap(store: Store) -> None:
     agree(await look(store), None, "what was renewed says nothing of the generation after it")
     for at in (NOW + 1, NOW + 2):
         await store.write(lambda tx, t=at: tx.renewals.restart("conv_1", "a", 3, t))  # type: ignore[misc]
-    agree(await look(store), Renewal("conv_1", "a", 3, NOW + 2, ENDED, None), "a person made it then")
+    agree(await look(store), Renewal("conv_1", "a", 3, NOW + 2, ENDED, None, 3), "a person made it then")
     for change in (
         lambda tx: tx.renewals.offer("conv_1", "a", 3, NOW),
         lambda tx: tx.renewals.take_up("conv_1", "a", 3),
     ):
         agree(await store.write(change), False, "there is nothing to take up")
+    for generation in (3, 4):
+        await renew(store, generation, NOW + 9)
+        wanted = Renewal("conv_1", "a", generation + 1, NOW + 9, OPEN, NOW + 9, 3)
+        agree(await look(store), wanted, "and what follows it knows")
     attempt = store.write(lambda tx: tx.renewals.restart("conv_1", "z", 1, NOW))
     await refused(attempt, NotFound, "of a session that is not there")
 

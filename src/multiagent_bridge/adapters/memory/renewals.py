@@ -27,14 +27,16 @@ class Renewals:
         tables.sessions[seat] = replace(session, generation=generation + 1)
         for key in [key for key, one in tables.bindings.items() if key[1:] == seat and one.generation == generation]:
             tables.bindings[key] = replace(tables.bindings[key], generation=generation + 1)
-        tables.renewals[seat] = Renewal(*seat, generation + 1, at, OPEN, at if offered else None)
+        before = tables.renewals.get(seat)
+        restarted = before.restarted if before else 0
+        tables.renewals[seat] = Renewal(*seat, generation + 1, at, OPEN, at if offered else None, restarted)
         return True
 
     async def restart(self, conversation_id: str, session_id: str, generation: int, at: int) -> None:
         tables, seat = self._tables.changing(), (conversation_id, session_id)
         if seat not in tables.sessions:
             raise missing("session")
-        tables.renewals[seat] = Renewal(*seat, generation, at, ENDED)
+        tables.renewals[seat] = Renewal(*seat, generation, at, ENDED, None, generation)
 
     async def offer(self, conversation_id: str, session_id: str, generation: int, at: int) -> bool:
         found = self._overlapping(conversation_id, session_id, generation)

@@ -1,5 +1,5 @@
 -- name: get
-SELECT r.conversation_id, r.session_id, r.generation, r.since, r.overlap, r.offered_at FROM renewals AS r
+SELECT r.conversation_id, r.session_id, r.generation, r.since, r.overlap, r.offered_at, r.restarted FROM renewals AS r
 JOIN sessions AS s ON s.conversation_id = r.conversation_id AND s.id = r.session_id AND s.generation = r.generation
 WHERE r.conversation_id = :conversation_id AND r.session_id = :session_id;
 
@@ -12,10 +12,11 @@ UPDATE bindings SET generation = generation + 1
 WHERE conversation_id = :conversation_id AND session_id = :session_id AND generation = :generation;
 
 -- name: put
-INSERT INTO renewals (conversation_id, session_id, generation, since, overlap, offered_at)
-VALUES (:conversation_id, :session_id, :generation, :since, :overlap, :offered_at)
+INSERT INTO renewals (conversation_id, session_id, generation, since, overlap, offered_at, restarted)
+VALUES (:conversation_id, :session_id, :generation, :since, :overlap, :offered_at, :restarted)
 ON CONFLICT (conversation_id, session_id) DO UPDATE SET
-  generation = excluded.generation, since = excluded.since, overlap = excluded.overlap, offered_at = excluded.offered_at;
+  generation = excluded.generation, since = excluded.since, overlap = excluded.overlap, offered_at = excluded.offered_at,
+  restarted = greatest(renewals.restarted, excluded.restarted);
 
 -- name: offer
 UPDATE renewals SET offered_at = :at

@@ -24,13 +24,20 @@ class Renewals:
         if not self._run.change(_SQL["move_session"], values):
             return False
         self._run.do(_SQL["move_bindings"], values)
-        made = {"generation": generation + 1, "since": at, "overlap": OPEN, "offered_at": at if offered else None}
+        made = {
+            "generation": generation + 1,
+            "since": at,
+            "overlap": OPEN,
+            "offered_at": at if offered else None,
+            "restarted": 0,
+        }
         self._run.do(_SQL["put"], values | made)
         return True
 
     async def restart(self, conversation_id: str, session_id: str, generation: int, at: int) -> None:
         values = {"conversation_id": conversation_id, "session_id": session_id, "generation": generation}
-        self._run.do(_SQL["put"], values | {"since": at, "overlap": ENDED, "offered_at": None})
+        made = {"since": at, "overlap": ENDED, "offered_at": None, "restarted": generation}
+        self._run.do(_SQL["put"], values | made)
 
     async def offer(self, conversation_id: str, session_id: str, generation: int, at: int) -> bool:
         values = {"conversation_id": conversation_id, "session_id": session_id, "generation": generation, "at": at}
