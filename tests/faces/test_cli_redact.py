@@ -28,9 +28,9 @@ def test_a_filter_reads_a_file_or_standard_input(terminal: Terminal) -> None:
     assert terminal.mab("redact", given=b"").out == ""
 
 
-def test_a_file_that_cannot_be_read_is_invalid(terminal: Terminal) -> None:
-    assert terminal.mab("redact", "nowhere.txt", status=2).code == "invalid"
-    assert terminal.mab("redact", str(terminal.project), status=2).code == "invalid"
+def test_a_file_that_cannot_be_read_is_not_found_or_unavailable(terminal: Terminal) -> None:
+    assert terminal.mab("redact", "nowhere.txt", status=7).code == "not_found"
+    assert terminal.mab("redact", str(terminal.project), status=9).code == "unavailable"
 
 
 def test_the_filter_needs_no_state_directory_and_makes_none(terminal: Terminal) -> None:

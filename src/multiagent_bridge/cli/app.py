@@ -12,10 +12,9 @@ import typer
 
 from multiagent_bridge import __version__
 from multiagent_bridge.cli import output
+from multiagent_bridge.cli.exits import INTERRUPTED
 from multiagent_bridge.cli.tree import Tree
 from multiagent_bridge.errors import BridgeError, Invalid, Unavailable
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="mab",

@@ -12,6 +12,7 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Conv, Json
+from multiagent_bridge.cli.files import unread
 from multiagent_bridge.errors import Invalid, Tampered, Unavailable
 
 ARCHIVE_BYTES = 200_000_000
@@ -49,8 +50,7 @@ def restore(
         content = sys.stdin.read(ARCHIVE_BYTES) if str(file) == "-" else file.read_text(encoding="utf-8")
         archive = json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        why = f": {error.strerror.lower()}" if isinstance(error, OSError) and error.strerror else ""
-        raise Invalid(f"{file} cannot be read as an archive{why}", "name a file that mab export wrote") from error
+        raise unread(file, error, "an archive", "name a file that mab export wrote") from error
     made = owner.run(lambda hub, me: hub.archives.restore(me, archive))
     fields = made.fields()
     if as_json:

@@ -12,6 +12,7 @@ import typer
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.archives import new_private
 from multiagent_bridge.cli.conversations import Json
+from multiagent_bridge.cli.files import unread
 from multiagent_bridge.errors import Invalid, NotFound, Tampered, Unavailable
 
 if TYPE_CHECKING:
@@ -126,6 +127,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        kept_in = "name the file that mab audit --checkpoint was kept in"
-        why = f": {error.strerror.lower()}" if isinstance(error, OSError) and error.strerror else ""
-        raise Invalid(f"{path} cannot be read as a checkpoint{why}", kept_in) from error
+        raise unread(path, error, "a checkpoint", "name the file that mab audit --checkpoint was kept in") from error

@@ -10,6 +10,7 @@ import typer
 
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Json
+from multiagent_bridge.cli.files import unread
 from multiagent_bridge.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -103,9 +104,8 @@ def _identity(path: Path) -> str:
     try:
         content = path.expanduser().read_text(encoding="ascii")[:IDENTITY_BYTES]
     except (OSError, ValueError) as error:
-        raise Invalid(
-            "the identity file cannot be read", "name a file of age-keygen or mab credentials keygen"
-        ) from error
+        hint = "name a file of age-keygen or mab credentials keygen"
+        raise unread(path, error, "an identity", hint) from error
     lines = [line.strip() for line in content.splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) != 1:
         raise Invalid(

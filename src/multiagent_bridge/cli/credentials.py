@@ -12,7 +12,8 @@ import typer
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Json
 from multiagent_bridge.cli.credentials_sync import Branch, Publisher, Repo, Worker, sync
-from multiagent_bridge.errors import Invalid, NotFound
+from multiagent_bridge.cli.files import unread
+from multiagent_bridge.errors import Invalid
 
 if TYPE_CHECKING:
     from multiagent_bridge.model.callers import Caller
@@ -208,5 +209,5 @@ def _text(file: Path | None) -> str:
     try:
         with file.open("rb") as opened:
             return opened.read(LIST_BYTES).decode("utf-8", "replace")
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {file}", "name one that is there") from error
+    except OSError as error:
+        raise unread(file, error, "a list", "name one that is there") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+
 EXITS: tuple[tuple[int, str, str], ...] = (
     (0, "done", "what was asked for was done"),
     (
@@ -18,6 +20,6 @@ EXITS: tuple[tuple[int, str, str], ...] = (
     (8, "conflict", "somebody else was first, or the state is another by now"),
     (9, "unavailable", "a store, a hub or a file cannot be used now; a repeat may work"),
     (10, "tampered", "the journal or a stored text does not verify"),
-    (130, "interrupted", "ended by Ctrl-C"),
+    (INTERRUPTED, "interrupted", "ended by Ctrl-C"),
 )
 """(status, code, meaning)"""

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
+from multiagent_bridge.cli.wording import spoken
 from multiagent_bridge.errors import BridgeError, Unavailable
 
 COLOURS = {
@@ -89,7 +90,7 @@ def error(failed: BridgeError) -> None:
     """What went wrong and what to do, on stderr."""
     for lead, text in (("error: " + failed.code + ": ", failed.sentence), ("hint: ", failed.hint)):
         if text:
-            _write(sys.stderr, f"mab: {lead}{visible(text)}\n")
+            _write(sys.stderr, f"mab: {lead}{visible(spoken(text))}\n")
 
 
 def table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from multiagent_bridge.cli import output
 from multiagent_bridge.cli.conversations import Json
+from multiagent_bridge.cli.files import unread
 from multiagent_bridge.errors import BridgeError, Invalid, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _list_rules(redactor: Redactor, as_json: bool) -> None:
 
 @contextmanager
 def _opened(file: str | None) -> Iterator[IO[bytes]]:
-    """The bytes to filter. Raises Invalid or Unavailable when the file cannot be read."""
+    """The bytes to filter. Raises NotFound or Unavailable when the file cannot be read."""
     if file is None or file == "-":
         if sys.stdin is None:
             raise Unavailable("standard input is closed", "name a file")
@@ -138,8 +139,6 @@ def _opened(file: str | None) -> Iterator[IO[bytes]]:
     try:
         source = open(file, "rb")  # noqa: PTH123, SIM115 (a name such as - must not become a path)
     except OSError as error:
-        raise Invalid(
-            f"{file} cannot be read: {(error.strerror or str(error)).lower()}", "name a readable file"
-        ) from error
+        raise unread(file, error, "a text", "name a readable file") from error
     with source:
         yield source

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from multiagent_bridge.cli import output
+from multiagent_bridge.cli.exits import INTERRUPTED
 from multiagent_bridge.errors import BridgeError, Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -114,6 +115,11 @@ def mcp(
     raise typer.Exit(asyncio.run(remote.serve(connect, name, key_file, ca, client_cert)))
 
 
+def _both(*events: asyncio.Event) -> None:
+    for event in events:
+        event.set()
+
+
 async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
     from multiagent_bridge.adapters.state import opened, prepared
 
@@ -125,7 +131,7 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
     from multiagent_bridge.model.callers import Caller
     from multiagent_bridge.services.health import SAMPLE_SECONDS
 
-    leave = asyncio.Event()
+    leave, interrupted = asyncio.Event(), asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.callback(os.close, lock)
         hub = await wiring.open_hub(settings, stack, OWNER)
@@ -171,8 +177,8 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         stack.callback((home / "hub.sock").unlink, missing_ok=True)
         url = await _http(settings, hub, stack, gate and _gate_is_open(), metrics) if metrics else ""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, leave.set)
+        loop.add_signal_handler(signal.SIGTERM, leave.set)
+        loop.add_signal_handler(signal.SIGINT, _both, interrupted, leave)
         if detached:
             _let_go()
         else:
@@ -180,7 +186,7 @@ async def _serve(settings: Settings, detached: bool, gate: bool) -> int:
         # who comes by HTTP may come again at any time
         await _until(leave, face, settings.hub.idle_seconds if detached and not url else None)
         await hub.journal.checkpoint()
-    return 0
+    return INTERRUPTED if interrupted.is_set() else 0
 
 
 def _metrics(settings: Settings) -> Metrics | None:

@@ -205,7 +205,8 @@ class Approvals:
         async def typed(tx: Tx, now: int, requests: Sequence[Request]) -> NotApproved | None:
             if access.same(approvals.typed(code), self._code(requests, scope)):
                 return None
-            return NotApproved("that is not the code of exactly this", "look again: mab yolo code ID...")
+            again = "look again: mab yolo approve ID..., or mab yolo code ID... for the dashboard"
+            return NotApproved("that is not the code of exactly this", again)
 
         return await self.proven(caller, ids, scope, typed)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from multiagent_bridge.guard import text
 from multiagent_bridge.guard.output import shown_argv, visible
-from multiagent_bridge.model.commands import Command, Order
+from multiagent_bridge.model.commands import OPEN, Command, Order
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.instants import microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND
@@ -67,7 +67,8 @@ class Request:
         """All that is to be read before a yes; the argv whole, with nothing hidden in it."""
         order, command = self.order, self.command
         asker = f"session {command.session_id} ({text.named(visible(self.requester))}) of {command.conversation_id}"
-        lines = [f"{command.id}  {command.state}, {self.seconds_left} s left, asked by {asker}"]
+        left = f", {self.seconds_left} s left" if command.state in OPEN else ""
+        lines = [f"{command.id}  {command.state}{left}, asked by {asker}"]
         for step in order.steps:
             variables = "".join(f"{name}={visible(value)} " for name, value in step.environment)
             streams = "".join(f" {stream}" for stream in step.streams)

@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
         else:
             print(f"mab: error: mab mcp does not know {word!r}\nmab: hint: {USAGE}", file=sys.stderr)
             return 2
+    if sys.stdin is not None and sys.stdin.isatty():
+        print("mab: mab mcp waits for an MCP client to speak; mab init has your clients start it", file=sys.stderr)
     try:
         return Pump(HubProcess(name)).run()
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from multiagent_bridge.adapters.backups.scratch import Turn
 from multiagent_bridge.adapters.sqlite.files import DatabaseFiles, FileLock
 from multiagent_bridge.adapters.sqlite.opening import open_writer
 from multiagent_bridge.adapters.state import opened
-from multiagent_bridge.errors import BridgeError, Conflict, Invalid, Tampered, Unavailable
+from multiagent_bridge.errors import BridgeError, Conflict, Invalid, NotFound, Tampered, Unavailable
 from multiagent_bridge.model.backups import Backup
 
 
@@ -28,7 +28,8 @@ async def unpacked(
 ) -> AsyncIterator[tuple[Backup, Path]]:
     """What the file is, and its database, decrypted and verified, for as long as the context.
 
-    Raises Invalid (no backup), Refused (another bridge's), Tampered (cut short, changed, or not what it says), Unavailable.
+    Raises NotFound (no file), Invalid (no backup), Refused (another bridge's), Tampered (cut short, changed, or not what it
+    says), Unavailable.
     """
     turn = Turn(home)
     try:
@@ -59,8 +60,11 @@ async def put_in_place(plain: Path, database: Path, overwrite: bool) -> None:
 def _read(file: Path, plain: Path, keys: container.Wrapping, identity: str | None) -> Backup:
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {file}", "name one that mab backup wrote") from error
     except OSError as error:
-        raise Invalid("the backup cannot be opened", "look at its path and who may read it") from error
+        why = (error.strerror or str(error)).lower()
+        raise Unavailable(f"the backup cannot be opened: {why}", "look at its path and who may read it") from error
     with os.fdopen(handle, "rb") as closed, os.fdopen(opened(plain, os.O_RDWR | os.O_CREAT | os.O_EXCL), "wb") as out:
         try:
             manifest = container.read(closed, out, keys, identity)
