@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell that starts tests in the background has them ignore Ctrl-C, and what they start and interrupt would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # a deadline on the wall clock says more about the machine than about the code
 # in CI the same examples for the same tests: new ones are looked for at every desk

@@ -179,6 +179,13 @@ def request(tool: str, token: str = ALICE, path: str = "/mcp", host: str = "127.
     return "\r\n".join([*head, "", ""]).encode() + content
 
 
+def _usage(authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=authority, crl_sign=authority, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
 def certified(folder: Path, name: str = "server", signer: tuple[Path, Path] | None = None) -> tuple[Path, Path]:
     """A certificate for this machine and its key, as files; signed by itself, or by `signer`."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -201,6 +208,10 @@ def certified(folder: Path, name: str = "server", signer: tuple[Path, Path] | No
         .not_valid_after(now + datetime.timedelta(days=2))
         .add_extension(x509.SubjectAlternativeName(names), False)
         .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), True)
+        # Python 3.13 and later verify by the letter of RFC 5280, 4.2.1: an authority says who it is and what its key may do
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), False)
+        .add_extension(_usage(authority=signer is None), True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), False)
         .sign(signing, hashes.SHA256())
     )
