@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from multiagent_bridge import shim
-from multiagent_bridge.cli.wording import WORDS, spoken
+from multiagent_bridge.cli.tree import COMMANDS
+from multiagent_bridge.cli.wording import MEANT, WORDS, spoken
 from multiagent_bridge.mcp.server import TOOLS
 from tests.faces.terminal import Terminal, ended
 
@@ -31,6 +32,18 @@ def test_every_word_is_one_of_a_tool_and_every_command_there_is(terminal: Termin
     assert set(WORDS) <= of_tools
     commands = {word for word in WORDS.values() if word.startswith("mab ")}
     assert all(terminal.mab(*command.split()[1:], "--help").out for command in commands)
+
+
+def test_a_command_by_the_name_of_elsewhere_is_told_the_one_of_here(terminal: Terminal) -> None:
+    done = terminal.mab("open", "backend", "frontend", status=2)
+    assert done.err.splitlines() == [
+        "mab: error: invalid: no such command 'open'",
+        "mab: hint: did you mean 'mab create'? mab --help",
+    ]
+    assert not set(MEANT) & set(COMMANDS)
+    assert all(terminal.mab(*(word for word in meant.split() if word[0] != "-"), "--help") for meant in MEANT.values())
+    # deeper down it is somebody else's word
+    assert "mab create" not in terminal.mab("yolo", "open", status=2).err
 
 
 @pytest.mark.parametrize("quoted", ["no such command 'list_tasks'", 'a role "my_role"', "my_list_tasks", "list_tasks2"])

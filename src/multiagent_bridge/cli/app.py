@@ -14,6 +14,7 @@ from multiagent_bridge import __version__
 from multiagent_bridge.cli import output
 from multiagent_bridge.cli.exits import INTERRUPTED
 from multiagent_bridge.cli.tree import Tree
+from multiagent_bridge.cli.wording import MEANT
 from multiagent_bridge.errors import BridgeError, Invalid, Unavailable
 
 app = typer.Typer(
@@ -84,6 +85,9 @@ def _explained(ended: BaseException) -> int:
         case _UsageError():
             command = ended.ctx.command_path if ended.ctx else "mab"
             what, _, guess = _sentence(str(ended.format_message())).partition(". Did you mean ")
+            unknown = what.removeprefix("no such command ").strip("'")
+            if command == "mab" and unknown in MEANT:
+                guess = f"'mab {MEANT[unknown]}'?"
             output.error(Invalid(what, f"did you mean {guess} {command} --help" if guess else f"{command} --help"))
             return Invalid.exit_status
         case KeyboardInterrupt() | typer.Abort():

@@ -25,6 +25,31 @@ WORDS = {
 }
 """What the hub says (SPEC section 2), and how a person says it at a terminal (SPEC section 6)."""
 
+MEANT = {
+    "approve": "yolo approve",
+    "deny": "yolo deny",
+    "inbox": "check",
+    "install": "init",
+    "join": "invite",
+    "journal": "audit",
+    "log": "audit",
+    "login": "dashboard",
+    "logs": "audit",
+    "ls": "list",
+    "mail": "check",
+    "new": "create",
+    "open": "create",
+    "read": "check",
+    "run": "serve",
+    "setup": "init",
+    "start": "serve",
+    "stop": "serve --stop",
+    "tasks": "task list",
+    "verify": "audit --verify",
+    "wait": "check --wait",
+}
+"""Commands that are not there, by the names other programs give them, and the one that does it here."""
+
 _SAID = re.compile(rf"(?<![\w'\"])(?:{'|'.join(WORDS)})(?![\w'\"])")
 
 
