@@ -198,6 +198,26 @@ async def test_what_came_out_of_a_backup_has_a_whole_grace_time_anew(pair: Pair)
     assert await swept(pair.hub) == [pair.made.conversation.id]
 
 
+async def test_a_restore_is_remembered_however_many_refusals_were_written_since(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "LOOKED", 10)
+    pair.clock.advance(LIFETIME + 50 * WEEK)
+    held = Manifest(FORMAT, pair.clock.now(), "test", "signer", 9, "", 9, "0" * 64)
+    await pair.hub.backups.restored(OWNER, Backup("/backups/old.age", 9, "0" * 64, held))
+    for _ in range(35):
+        await pair.hub.journal.refused(agent("a stranger"), "connection.open", NotAllowed("no", "no"))
+    started = memory_hub(store=pair.world.store, clock=pair.clock)
+    pair.clock.advance(SURE)
+    assert await swept(started.hub) == []
+    for _ in range(35):
+        await pair.hub.journal.refused(agent("a stranger"), "connection.open", NotAllowed("no", "no"))
+    pair.clock.advance(WEEK - SURE - 1)
+    assert await swept(started.hub) == []
+    pair.clock.advance(1)
+    assert await swept(started.hub) == [pair.made.conversation.id]
+
+
 async def test_who_follows_a_mailbox_is_woken_when_it_goes(pair: Pair) -> None:
     pair.clock.advance(LIFETIME + WEEK)
     async with pair.hub.bell.listen(inbox(pair.made.conversation.id, "b")) as ear:
