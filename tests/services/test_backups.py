@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,13 @@ from multiagent_bridge.adapters.backups.copies import sqlite_copy
 from multiagent_bridge.adapters.backups.store import FolderBackups
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
+from multiagent_bridge.adapters.transfer import moving
+from multiagent_bridge.adapters.transfer.places import CHUNK
 from multiagent_bridge.errors import BridgeError, Conflict, NotAllowed, Unavailable
 from multiagent_bridge.model.backups import Backup
+from multiagent_bridge.model.journal import Draft, Entry, Verifier
 from multiagent_bridge.model.limits import Limits, Window
+from multiagent_bridge.ports import Tx
 from multiagent_bridge.services.backups import Backups
 from multiagent_bridge.services.gate import Gate
 from multiagent_bridge.services.hub import Hub
@@ -83,6 +88,39 @@ async def test_writers_go_on_while_a_backup_is_made_and_it_is_of_one_instant(tmp
 
         made, *_ = await asyncio.gather(verbs.make(OWNER, str(tmp_path / "b.age"), ""), write(), write())
     assert 0 <= made.manifest.entries <= 81
+
+
+async def test_agents_have_their_turns_while_the_chain_of_a_copy_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, turns, done = tmp_path / "home", 0, asyncio.Event()
+    read: Counter[int] = Counter()
+
+    class Counted(Verifier):
+        def feed(self, line: str) -> Entry:
+            read[turns] += 1
+            return super().feed(line)
+
+    async def agents() -> None:
+        nonlocal turns
+        while not done.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def written(tx: Tx) -> None:
+        for number in range(3 * CHUNK):
+            await tx.journal.append(Draft(number, "", "", "an actor", "task.claim"))
+
+    monkeypatch.setattr(moving, "Verifier", Counted)
+    home.mkdir(mode=0o700)
+    async with SqliteStore(home / "bridge.db") as store:
+        await store.write(written)
+        serving = asyncio.create_task(agents())
+        await backups(memory_hub(store=store), home, home / "bridge.db").make(OWNER, str(tmp_path / "b.age"), "")
+        done.set()
+        await serving
+    assert sum(read.values()) >= 3 * CHUNK
+    assert max(read.values()) <= CHUNK
 
 
 async def test_a_backup_that_fails_is_a_refusal_in_the_journal(tmp_path: Path) -> None:
