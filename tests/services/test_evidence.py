@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from multiagent_bridge.errors import Tampered
 from multiagent_bridge.ports import Tx
+from multiagent_bridge.services import evidence
 from multiagent_bridge.testing.hubs import OWNER
 
 from .conftest import Pair
@@ -81,3 +83,40 @@ async def test_a_conversation_that_vanished_is_found_and_an_erased_one_is_not_mi
     await tamper(pair, removed_second)
     with pytest.raises(Tampered, match="no entry says who erased it"):
         await pair.hub.evidence.verify()
+
+
+async def meanwhile(pair: Pair, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[None]]) -> None:
+    """Verify; `work` is done between the look at the journal and the one at what is stored."""
+    plain = pair.hub.journal.verify
+
+    async def verified(*given: Any) -> Any:
+        chain = await plain(*given)
+        await work()
+        return chain
+
+    monkeypatch.setattr(evidence, "PAGE", 3)
+    monkeypatch.setattr(pair.hub.journal, "verify", verified)
+    await pair.hub.evidence.verify()
+
+
+async def test_mail_sent_while_a_long_journal_is_verified_is_no_tampering_however_much(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sent() -> None:
+        for number in range(9):
+            await pair.send(pair.alice, f"letter {number}")
+
+    await meanwhile(pair, monkeypatch, sent)
+
+
+async def test_a_conversation_erased_after_much_else_while_a_journal_is_verified_is_not_missed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def erased() -> None:
+        for _ in range(9):
+            await pair.check(pair.bob, history=True)
+            await pair.send(pair.alice, "a letter")
+        pair.clock.advance(4 * 3600)
+        await pair.hub.conversations.cleanup(OWNER, 0)
+
+    await meanwhile(pair, monkeypatch, erased)

@@ -19,7 +19,7 @@ from multiagent_bridge.model.callers import NO_CREDENTIALS
 from multiagent_bridge.model.conversations import Conversation
 from multiagent_bridge.model.reseals import PLACES
 from multiagent_bridge.ports import Store, Tx
-from multiagent_bridge.services import reseals
+from multiagent_bridge.services import evidence, reseals
 from multiagent_bridge.services.evidence import Evidence
 from multiagent_bridge.testing.hubs import OWNER, TestHub, agent
 from multiagent_bridge.testing.store_commands import command
@@ -140,6 +140,30 @@ async def test_the_journal_says_when_it_began_and_what_was_done(site: Site) -> N
     assert made.conversation.id not in json.dumps([begun.facts, ended.facts])
     assert [e.action for e in entries].count("master_key.reseal") == 1
     assert (await running.hub.evidence.verify()).messages == 3
+
+
+async def test_a_rotation_after_much_else_while_a_journal_is_verified_brings_no_data_key_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await site.hub()
+    await opened(running)
+    await send(running, "before")
+    rotating = await site.rotated()
+    await site.resealed(rotating)
+    await site.retired(rotating)
+    looking = await site.hub()
+    plain = looking.hub.journal.verify
+
+    async def verified(*given: Any) -> Any:
+        chain = await plain(*given)
+        for number in range(9):
+            await send(running, f"message {number}")
+        await site.rotated(NEWER)
+        return chain
+
+    monkeypatch.setattr(evidence, "PAGE", 3)
+    monkeypatch.setattr(looking.hub.journal, "verify", verified)
+    assert (await looking.hub.evidence.verify()).messages == 1
 
 
 async def test_the_state_says_how_far_it_is(site: Site) -> None:

@@ -138,8 +138,7 @@ class Evidence:
         aged = await self._store.read(lambda tx: tx.conversations.aged(1))
         if not aged:
             return
-        later = await self._journal.entries(size, PAGE)
-        if not any(one.action in RENEWING for one in later):
+        if not await self._later(lambda one: one.action in RENEWING, size):
             raise Tampered(
                 f"an older data key of {aged[0].id} is back, which entry {entry} says was destroyed",
                 "look who can write to the database",
@@ -147,12 +146,11 @@ class Evidence:
 
     async def _vanished(self, conversation_id: str, size: int) -> bool:
         """Whether it is gone without an entry, also none that was written while we read."""
-        later = await self._journal.entries(size, PAGE, conversation_id)
-        return not any(entry.action == "conversation.erase" for entry in later)
+        return not await self._later(lambda one: one.action == "conversation.erase", size, conversation_id)
 
     async def _checked(self, conversation: Conversation, sent: dict[int, Sending], size: int, limit: int) -> int:
         """Compare the stored messages of one conversation with what was vouched for. Returns how many there are."""
-        waiting = dict(sent)
+        waiting, later = dict(sent), _Later(self._journal, conversation.id, size)
         after = 0
         while (found := await self._page(conversation, after, limit))[1]:
             # with the page, since its data keys may be replaced meanwhile
@@ -160,7 +158,7 @@ class Evidence:
             after = page[-1].id
             for message in page:
                 vouched = waiting.pop(message.id, None)
-                if vouched is None and not await self._sent_later(conversation.id, message.id, size):
+                if vouched is None and not await later.sent(message.id):
                     raise Tampered(
                         f"message {message.id} of {conversation.id} is in no entry: it was never sent",
                         "look who can write to the database",
@@ -188,7 +186,30 @@ class Evidence:
 
         return await self._store.read(looked)
 
-    async def _sent_later(self, conversation_id: str, number: int, size: int) -> bool:
-        """Whether an entry written while we read vouches for the message."""
-        later = await self._journal.entries(size, PAGE, conversation_id)
-        return any(entry.facts.get("message_id") == number for entry in later)
+    async def _later(self, says: Callable[[Entry], bool], size: int, conversation_id: str | None = None) -> bool:
+        """Whether an entry written while we read says so, however many there are: agents may be quick, and we slow."""
+        while page := await self._journal.entries(size, PAGE, conversation_id):
+            if any(map(says, page)):
+                return True
+            size = page[-1].seq
+        return False
+
+
+class _Later:
+    """The entries of one conversation that were written while we read, each looked at once."""
+
+    def __init__(self, journal: Journal, conversation_id: str, size: int) -> None:
+        self._journal = journal
+        self._conversation_id = conversation_id
+        self._read = size
+        self._sent: set[object] = set()
+
+    async def sent(self, number: int) -> bool:
+        """Whether one of them vouches for the message."""
+        while number not in self._sent:
+            page = await self._journal.entries(self._read, PAGE, self._conversation_id)
+            if not page:
+                return False
+            self._read = page[-1].seq
+            self._sent.update(entry.facts.get("message_id") for entry in page)
+        return True
