@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,39 @@ async def test_a_repository_of_ours_that_has_grown_is_made_anew(
         mailing.put({"workers/x.age": b"%d" % number})
         assert await repository.read("workers/x.age") == b"%d" % number
     assert len(list((mailing.root / "ours.git").rglob("*.pack"))) <= 3
+
+
+async def test_a_transfer_that_was_cut_off_is_not_in_the_way_of_the_next(anyio_backend: str, mailing: Mailing) -> None:
+    """git is killed in the middle of it, with its locks in place: by Ctrl-C here, as by our own time-out."""
+    begun, stuck, settings = mailing.root / "begun", mailing.root / "stuck", mailing.root / ".gitconfig"
+    stuck.write_text(f"#!/bin/sh\necho > {begun}\nexec tail -f /dev/null\n")
+    stuck.chmod(0o755)
+    settings.write_text(f"[uploadpack]\n\tpackObjectsHook = {stuck}\n")
+    mailing.put({"workers/x.age": b"one"})
+    os.mkfifo(begun)
+    ear, sending = os.open(begun, os.O_RDONLY | os.O_NONBLOCK), asyncio.Event()
+    asyncio.get_running_loop().add_reader(ear, sending.set)
+    reading = asyncio.create_task(ours(mailing).read("workers/x.age"))
+    await asyncio.wait_for(sending.wait(), 60)
+    asyncio.get_running_loop().remove_reader(ear)
+    os.close(ear)
+    reading.cancel()
+    await asyncio.wait([reading], timeout=60)
+    assert reading.cancelled()
+    assert (mailing.root / "ours.git" / "shallow.lock").exists()
+    settings.unlink()
+    repository = ours(mailing)
+    assert await repository.read("workers/x.age") == b"one"
+    (mailing.root / "ours.git" / "refs" / "mab" / "tip.lock").touch()
+    await repository.write({"workers/x.age": b"two"}, "x\n")
+    assert await repository.read("workers/x.age") == b"two"
+
+
+async def test_a_place_where_nothing_can_be_made_is_unavailable(anyio_backend: str, mailing: Mailing) -> None:
+    mailing.put({"workers/x.age": b"one"})
+    (mailing.root / "ours.git.new").touch()
+    with pytest.raises(Unavailable):
+        await ours(mailing).read("workers/x.age")
 
 
 async def test_only_the_newest_tree_is_fetched(anyio_backend: str, mailing: Mailing) -> None:

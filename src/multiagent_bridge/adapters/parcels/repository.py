@@ -204,19 +204,31 @@ class Repository:
         return None
 
     async def _ready(self) -> None:
-        """The local repository, made whole or not at all; anew when it has grown."""
-        if len(list(self._folder.glob("objects/pack/*.pack"))) > PACKS:
-            shutil.rmtree(self._folder)
-        if self._folder.is_dir():
-            return
+        """The local repository, made whole or not at all; anew when it has grown or was left locked. Raises Unavailable."""
         draft = self._folder.with_name(self._folder.name + ".new")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700, parents=True)
-        await self._git(
-            "-c", "core.hooksPath=/dev/null", "init", "--quiet", "--bare", "--template=", str(draft), at=draft
-        )
-        (draft / "config").write_text(CONFIGURATION, "ascii")
-        draft.rename(self._folder)
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            if self._spent():
+                # out of the way in one step: a half of it would be in the way for ever
+                self._folder.rename(draft)
+                shutil.rmtree(draft)
+            if self._folder.is_dir():
+                return
+            draft.mkdir(mode=0o700, parents=True)
+            await self._git(
+                "-c", "core.hooksPath=/dev/null", "init", "--quiet", "--bare", "--template=", str(draft), at=draft
+            )
+            (draft / "config").write_text(CONFIGURATION, "ascii")
+            draft.rename(self._folder)
+        except OSError as error:
+            raise Unavailable(
+                f"{self._folder} cannot be made: {(error.strerror or '').lower()}", "mab doctor"
+            ) from error
+
+    def _spent(self) -> bool:
+        """Whether it has grown, or a git that was killed in it left a lock, which every later one would meet."""
+        locks = [*self._folder.glob("*.lock"), *self._folder.glob("refs/**/*.lock")]
+        return bool(locks) or len(list(self._folder.glob("objects/pack/*.pack"))) > PACKS
 
     def _swept(self) -> int:
         """Remove what a fetch that failed left half done. Returns the bytes of the largest of it."""
