@@ -403,6 +403,22 @@ async def test_a_session_that_was_rotated_under_a_heartbeat_is_looked_after_at_o
     assert played.asked == ["look", "take 1", "beat 1", "look", "take 2"]
 
 
+@pytest.mark.anyio
+async def test_credentials_that_wait_for_the_hub_outlive_the_end_of_those_before(
+    anyio_backend: str, played: Played
+) -> None:
+    """Rotated and pushed again while the hub is away: when it is back, the old session's heartbeat is refused first."""
+    played.looks = [Pulled(parcel(1), True)]
+    made = loop(played)
+    await until(made, played, 59)
+    played.looks = [Pulled(parcel(2), True)] + [Pulled(parcel(2), False)] * 9
+    played.seats = [TooFast("slowly", retry_after=50.0)]
+    played.beats = [NotAllowed("rotated", "ask")]
+    await until(made, played, 300)
+    assert played.asked.count("take 2") == 2
+    assert made._seated == parcel(2)
+
+
 def test_a_hub_elsewhere_is_reached_by_address_and_files_and_never_by_a_secret(tmp_path: Path) -> None:
     seat = Seat(tmp_path, "w1", tmp_path / "w1.key", tmp_path / "ca.pem")
     there = replace(parcel(1), hub="https://hub.example.org/mcp", hub_key="mab_key_secret")

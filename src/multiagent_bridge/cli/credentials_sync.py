@@ -276,7 +276,10 @@ class _Sync:
             # it never opened anything here, and names no hub: most often the hub is another machine's
             error = NotAllowed(error.sentence, "where the hub is on another machine: mab credentials push --hub URL")
         self._told.trouble("rotated" if parcel.sequence == self._opened else "unusable", error)
-        self._dead, self._wanted, self._seated = parcel.sequence, None, None
+        if self._wanted is not None and self._wanted.sequence == parcel.sequence:
+            # newer ones that wait for the hub are no worse for it
+            self._wanted = None
+        self._dead, self._seated = parcel.sequence, None
         self._look_at = min(self._look_at, self._clock() + 1.0)
 
 
