@@ -419,6 +419,15 @@ async def test_credentials_that_wait_for_the_hub_outlive_the_end_of_those_before
     assert made._seated == parcel(2)
 
 
+@pytest.mark.anyio
+async def test_credentials_that_another_pull_took_are_changed_over_to(anyio_backend: str, played: Played) -> None:
+    """`mab credentials pull` beside a running sync: what it took is not new to the next look, and is to the sync."""
+    played.looks = [Pulled(parcel(1), True)] + [Pulled(parcel(2), False)] * 9
+    made = loop(played)
+    await until(made, played, 301)
+    assert [said for said in played.asked if said.startswith("take")] == ["take 1", "take 2"]
+
+
 def test_a_hub_elsewhere_is_reached_by_address_and_files_and_never_by_a_secret(tmp_path: Path) -> None:
     seat = Seat(tmp_path, "w1", tmp_path / "w1.key", tmp_path / "ca.pem")
     there = replace(parcel(1), hub="https://hub.example.org/mcp", hub_key="mab_key_secret")

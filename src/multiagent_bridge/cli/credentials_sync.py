@@ -152,6 +152,8 @@ class _Sync:
         self._clock = clock
         self._look_at = 0.0
         self._missed = 0
+        self._newest = 0
+        """Sequence of the parcel that was last wanted."""
         self._wanted: Parcel | None = None
         self._seated: Parcel | None = None
         self._seat_at = 0.0
@@ -176,6 +178,7 @@ class _Sync:
             if self._program is not None:
                 stack.push_async_callback(self._program.end)
             self._wanted = self._looking.box.parcel(self._looking.worker)
+            self._newest = self._wanted.sequence if self._wanted else 0
             for heavy in ("mcp", "multiagent_bridge.wiring"):
                 # most of a second each: better now than when credentials come
                 await asyncio.to_thread(__import__, heavy)
@@ -217,7 +220,9 @@ class _Sync:
         else:
             self._told.over("waiting")
             self._told.over("refused")
-            if found.fresh:
+            if found.fresh or found.parcel.sequence != self._newest:
+                # not new to the state directory, and new here: another process pulled them
+                self._newest = found.parcel.sequence
                 self._told.say("accepted", f"accepted: number {found.parcel.sequence}", **_fields(found.parcel))
                 self._wanted, self._seat_at, self._pause = found.parcel, 0.0, FIRST_PAUSE
         if not self._missed and self._told.over("unreachable"):
