@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from multiagent_bridge.adapters.parcels import age
 from multiagent_bridge.adapters.parcels.box import HomeLetterbox
-from multiagent_bridge.cli import credentials_sync, credentials_wake
+from multiagent_bridge.cli import credentials_sync, credentials_wake, owner
 from multiagent_bridge.cli.credentials_seat import Seat
 from multiagent_bridge.cli.credentials_sync import BEAT_SECONDS, PATIENCE
 from multiagent_bridge.cli.credentials_told import Told
@@ -183,6 +184,29 @@ async def test_a_ring_reaches_every_ear_of_the_state_directory(anyio_backend: st
     async with credentials_wake.listening(tmp_path) as one, credentials_wake.listening(tmp_path) as two:
         await credentials_wake.ring(tmp_path)
         assert await asyncio.gather(one.wait(60), two.wait(60)) == [True, True]
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_what_cannot_be_written_down_is_not_taken_and_comes_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch, wrong: bool
+) -> None:
+    def locked() -> None:
+        raise Unavailable("the store is locked", "wait")
+
+    office.push("--key", office.recipient)
+    monkeypatch.setenv("MAB_HOME", office.worker)
+    publisher = "mabpub-" + "0" * 64 if wrong else office.publisher
+    looking = credentials_sync.Looking(Path(office.worker), "w1", str(office.repository), "main", publisher)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, "hub", locked)
+        with pytest.raises(Unavailable):
+            asyncio.run(looking.look())
+    assert looking.box.parcel("w1") is None
+    with pytest.raises(Refused) if wrong else nullcontext():
+        assert asyncio.run(looking.look()).fresh
+    rows = office.mab("audit", "--json").json
+    newest = (rows if isinstance(rows, list) else rows["entries"])[-1]
+    assert (newest["action"], newest["outcome"]) == ("credentials.pull", "refused" if wrong else "done")
 
 
 # --- the loop of sync, on a clock that the test moves --------------------------------------------------------------------

@@ -104,22 +104,24 @@ class Looking:
         from multiagent_bridge.cli import owner
 
         me = owner.owner()
+
+        async def noted(parcel: Parcel) -> None:
+            facts: dict[str, Fact] = {"session": parcel.session_id, "sequence": parcel.sequence}
+            async with owner.hub() as hub:
+                target = f"worker {self.worker}"
+                await hub.journal.note(me, "credentials.pull", target, facts, parcel.conversation_id)
+
         try:
             async with carriers.alone(self.home, f"worker-{self.worker}"):
-                found = await self._arrivals.pull(self._publisher)
+                found = await self._arrivals.pull(self._publisher, noted)
         except (Refused, Tampered) as error:
             if error.sentence != self._refused:
                 # once, and not at every look
-                self._refused = error.sentence
                 async with owner.hub() as hub:
                     await hub.journal.refused(me, "credentials.pull", error)
+                self._refused = error.sentence
             raise
         self._refused = ""
-        if found.fresh:
-            facts: dict[str, Fact] = {"session": found.parcel.session_id, "sequence": found.parcel.sequence}
-            async with owner.hub() as hub:
-                target = f"worker {self.worker}"
-                await hub.journal.note(me, "credentials.pull", target, facts, found.parcel.conversation_id)
         return found
 
     async def renewed(self, parcel: Parcel) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from multiagent_bridge.errors import BridgeError, Fact, Invalid, NotFound, Refused, Tampered
@@ -165,8 +165,11 @@ class Arrivals:
         self._box = box
         self._clock = clock
 
-    async def pull(self, publisher: str | None = None) -> Pulled:
-        """Look once. Whoever is named as publisher first is trusted from then on.
+    async def pull(
+        self, publisher: str | None = None, noted: Callable[[Parcel], Awaitable[None]] | None = None
+    ) -> Pulled:
+        """Look once. Whoever is named as publisher first is trusted from then on. `noted` writes down what is new before it
+        is kept: what cannot be written down is not taken, and is new to the next look.
 
         Raises NotFound when nothing is there yet, Refused (for somebody else, replayed, expired, of another publisher),
         Tampered (cut short, changed, forged), Unavailable, Invalid.
@@ -190,6 +193,8 @@ class Arrivals:
         parcel, taken = guard.parcel_of(signed.body), guard.digest(signed.body)
         fresh = guard.fresh(parcel, self.worker, self._box.recipient, seen, taken, self._clock.now())
         if fresh:
+            if noted is not None:
+                await noted(parcel)
             kept = replace(seen or Seen(trusted), sequence=parcel.sequence, issued_at=parcel.issued_at, digest=taken)
             self._box.keep(parcel, kept)
         return Pulled(parcel, fresh)
