@@ -97,6 +97,14 @@ async def test_a_migration_that_fails_leaves_nothing_behind(server: Server, monk
         await seat(store)
 
 
+async def test_a_migration_may_take_longer_than_a_call(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, steps = await server.create(), opening.MIGRATIONS
+    monkeypatch.setattr(opening, "MIGRATIONS", (*steps, "SELECT pg_sleep(4)"))
+    async with PostgresStore(Address(url, statement_seconds=1)) as store:
+        await seat(store)
+        assert (await look(Address(url))).version == len(steps) + 1
+
+
 async def test_the_schema_of_another_program_is_refused_and_left_alone(server: Server) -> None:
     url = await server.create()
     connection = await asyncpg.connect(url)

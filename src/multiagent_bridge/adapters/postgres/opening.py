@@ -16,6 +16,12 @@ LEAST_SERVER = 13
 _LOCK = 0x4D414252
 """`MABR`: the advisory lock under which the schema changes."""
 
+LOCK_SECONDS, STEP_SECONDS = 60, 600
+"""How long a hub waits for another one that changes the schema, and how long one step may take."""
+
+_NETWORK_SECONDS = 5.0
+"""The server ends a wait; the client only where no word of the server's arrives."""
+
 _FOUND = f"""
 SELECT to_regclass('{SCHEMA}.schema_version') IS NOT NULL,
   (SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{SCHEMA}'),
@@ -73,8 +79,11 @@ async def version(connection: Connection) -> int:
 async def _migrate(connection: Connection) -> None:
     """Apply the missing steps in one transaction: all of them or none. Of hubs that start together one does it."""
     async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '600s'")
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        limits = f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{STEP_SECONDS}s'"
+        await connection.execute(limits)
+        # the connection's own limit is one for the statements of calls
+        waiting = LOCK_SECONDS + _NETWORK_SECONDS
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK, timeout=waiting)
         found = await version(connection)
         if found == 0 and not await connection.fetchval(
             "SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.schema_version"
@@ -87,7 +96,7 @@ async def _migrate(connection: Connection) -> None:
             await connection.execute(f"INSERT INTO {SCHEMA}.schema_version VALUES (1, 0)")  # noqa: S608
         if found:
             # an older hub may still write: it waits, and cannot meet the changes of two tables in the wrong order
-            await connection.execute(f"SELECT head FROM {SCHEMA}.journal_head FOR UPDATE")  # noqa: S608
+            await connection.execute(f"SELECT head FROM {SCHEMA}.journal_head FOR UPDATE", timeout=waiting)  # noqa: S608
         for number in range(found + 1, len(MIGRATIONS) + 1):
-            await connection.execute(MIGRATIONS[number - 1])
+            await connection.execute(MIGRATIONS[number - 1], timeout=STEP_SECONDS + _NETWORK_SECONDS)
             await connection.execute(f"UPDATE {SCHEMA}.schema_version SET version = $1", number)  # noqa: S608
