@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -21,7 +22,7 @@ from multiagent_bridge.errors import Invalid, Unavailable
 from multiagent_bridge.model.limits import Window
 from multiagent_bridge.ports import Bell, Store, Tx
 from multiagent_bridge.testing.bells import BELL_LAWS, BellLaw
-from multiagent_bridge.testing.laws import NOW
+from multiagent_bridge.testing.laws import NOW, seat
 from multiagent_bridge.testing.meters import BESIDE_LAWS, TEN, THREE, MeterLaw, charge, spend
 from tests import postgres_server
 from tests.valkey_server import PASSWORD, Server, served
@@ -139,6 +140,42 @@ async def test_who_cannot_be_counted_is_told_when_to_come_back_and_then_is_count
         assert refused.value.facts["retry_after"] == 1.0
         mortal.start()
         assert await charge(STORE, meter, TEN, NOW) == 0
+
+
+async def test_a_server_that_says_nothing_keeps_no_other_hub_from_writing(
+    database: postgres_server.Server, tmp_path: Path
+) -> None:
+    url = await database.create()
+
+    async def nothing_said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = RedisMeter(Address(f"unix://{tmp_path / 'silent'}", answer_seconds=0.5))
+    meter, begun = BesideMeter(silent), asyncio.Event()
+
+    async def counted(tx: Tx) -> int:
+        await tx.conversations.get("conv_1")
+        begun.set()
+        return await meter.charge(tx, "k", TEN, NOW)
+
+    async with (
+        await asyncio.start_unix_server(nothing_said, tmp_path / "silent"),
+        PostgresStore(PostgresAddress(url)) as ours,
+        PostgresStore(PostgresAddress(url, lock_seconds=5.0)) as theirs,
+    ):
+        await seat(ours)
+        # one that is not counted is committed with those that are
+        kept = asyncio.create_task(ours.write(lambda tx: tx.conversations.count_message("conv_1", 1)))
+        charging = [asyncio.create_task(ours.write(counted)) for _ in range(32)]
+        await asyncio.wait_for(begun.wait(), SOON)
+        # one after the other they would hold the journal for 16 seconds
+        assert await theirs.write(lambda tx: tx.conversations.count_message("conv_1", 1)) == 2
+        assert await kept == 1
+        refused = await asyncio.gather(*charging, return_exceptions=True)
+        assert {getattr(error, "facts", {}).get("retry_after") for error in refused} == {1.0}
+        await silent.close()
+    await database.drop(url)
 
 
 async def test_a_flush_forgets_what_was_spent_and_nothing_else(server: Server) -> None:
