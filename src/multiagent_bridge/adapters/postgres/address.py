@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
@@ -92,6 +93,9 @@ async def connect(address: Address, name: str) -> Connection:
             server_settings=settings,
         )
         return connection
+    except ssl.SSLCertVerificationError as error:
+        # it is a ValueError, too, and says nothing of the URL
+        raise translated(error) from error
     except (ValueError, pg.ClientConfigurationError):
         # the driver's text may hold any part of the URL
         raise Invalid("the store URL cannot be read", "see docs/guide/postgresql.md for what may stand in it") from None

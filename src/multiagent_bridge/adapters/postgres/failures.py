@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from multiagent_bridge.adapters.postgres.driver import pg
 from multiagent_bridge.errors import BridgeError, Conflict, Invalid, NotFound, Tampered, Unavailable
 
@@ -30,8 +32,15 @@ RACED: tuple[type[BaseException], ...] = (pg.SerializationError, pg.DeadlockDete
 
 _WAIT = "wait a moment, then repeat the call"
 
+_GONE = "the database cannot be reached", "see that PostgreSQL runs and can be reached: mab doctor"
+
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
-    (LOST, "the database cannot be reached", "see that PostgreSQL runs and can be reached: mab doctor"),
+    (
+        (ssl.SSLCertVerificationError,),
+        "the certificate of the database's server is not believed",
+        "see its names and dates, and the authorities that sslrootcert of the store URL names",
+    ),
+    (LOST, *_GONE),
     ((pg.LockNotAvailableError,), "another hub has held the journal for too long", _WAIT),
     ((pg.QueryCanceledError,), "the database took too long to answer", _WAIT),
     (RACED, "the database has too much to do at once", _WAIT),
@@ -100,7 +109,7 @@ def _meaning(error: BaseException) -> BridgeError:
     if isinstance(error, (pg.DataCorruptedError, pg.IndexCorruptedError)):
         return Tampered("the database is damaged", "run mab doctor, then put a backup in its place")
     if isinstance(error, pg.InterfaceError):
-        return _unavailable(*_MEANINGS[0][1:])
+        return _unavailable(*_GONE)
     for kinds, sentence, hint in _MEANINGS:
         if isinstance(error, kinds):
             return _unavailable(sentence, hint)
