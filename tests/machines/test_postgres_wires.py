@@ -12,7 +12,8 @@ import pytest
 from multiagent_bridge.adapters.postgres.address import Address
 from multiagent_bridge.adapters.postgres.bell import NotifyBell
 from multiagent_bridge.adapters.postgres.store import PostgresStore
-from multiagent_bridge.errors import Unavailable
+from multiagent_bridge.errors import NotFound, Unavailable
+from multiagent_bridge.ports import Tx
 from multiagent_bridge.testing.laws import seat
 from tests.machines.store_worker import entry
 from tests.machines.test_postgres_losses import stores
@@ -136,6 +137,25 @@ async def test_a_commit_whose_connection_breaks_is_looked_up_in_the_journal(serv
             assert line.closes_at == b""
             assert (await store.write(lambda tx: tx.journal.append(entry("h", 2))))[0].seq == 2
             assert len(await verified(store)) == 2
+
+
+async def test_a_read_whose_wire_breaks_after_it_was_refused_is_told_of_its_refusal(
+    server: Server, wire_folder: Path
+) -> None:
+    url = await server.create()
+    async with Line(server, wire_folder) as line:
+        async with stores(line.url(url), 1) as (store,):
+            await seat(store)
+
+            async def refused(tx: Tx) -> None:
+                await tx.conversations.get("conv_1")
+                line.closes_at = b"ROLLBACK"
+                raise NotFound("no such message", "read again")
+
+            with pytest.raises(NotFound, match="no such message"):
+                await store.read(refused)
+            assert line.closes_at == b""
+            assert await store.read(lambda tx: tx.conversations.get("conv_1"))
 
 
 async def test_a_bell_whose_wire_goes_dead_still_makes_its_listeners_look(server: Server, wire_folder: Path) -> None:

@@ -132,6 +132,9 @@ class _Snapshot:
         if self._open:
             try:
                 await self.connection.execute("ROLLBACK")
+            except (pg.PostgresError, pg.InterfaceError, *LOST):
+                # what its work ended with is what its caller is told
+                return False
             except BaseException:
                 self.connection.terminate()
                 raise
