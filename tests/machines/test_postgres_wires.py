@@ -109,6 +109,23 @@ async def test_a_wire_that_goes_dead_is_an_answer_in_time_and_is_taken_up_again(
             assert await store.read(lambda tx: tx.conversations.get("conv_1"))
 
 
+async def test_a_dead_wire_is_waited_for_once_however_many_connections_were_kept(
+    server: Server, wire_folder: Path
+) -> None:
+    url = await server.create()
+    async with Line(server, wire_folder) as line:
+        async with stores(line.url(url), 1, statement_seconds=BUSY, connect_seconds=BUSY) as (store,):
+            await seat(store)
+            await asyncio.gather(*(store.read(lambda tx: tx.conversations.get("conv_1")) for _ in range(7)))
+            line.dead = True
+            with pytest.raises(Unavailable):
+                # seven times over it would be half a minute
+                async with asyncio.timeout(8 * BUSY):
+                    await store.read(lambda tx: tx.conversations.get("conv_1"))
+            line.dead = False
+            assert await store.read(lambda tx: tx.conversations.get("conv_1"))
+
+
 async def test_a_commit_whose_answer_never_comes_is_unknown_and_was_done_once(
     server: Server, wire_folder: Path
 ) -> None:

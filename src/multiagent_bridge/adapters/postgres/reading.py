@@ -44,6 +44,9 @@ class ReadPool:
             _, late = await asyncio.wait(self._running, timeout=self._address.statement_seconds)
             for task in late:
                 task.cancel()
+        self._drop()
+
+    def _drop(self) -> None:
         while self._idle:
             self._idle.pop().terminate()
 
@@ -72,6 +75,8 @@ class ReadPool:
             except Exception:
                 if kept is None or not snapshot.lost:
                     raise
+                # a wire that died took the others with it, and each would be waited for in full
+                self._drop()
             finally:
                 if await snapshot.ended() and not self._ending:
                     self._idle.append(snapshot.connection)
