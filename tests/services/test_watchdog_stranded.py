@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from multiagent_bridge.guard.liveness import Rules
@@ -179,6 +180,20 @@ async def test_many_stranded_are_moved_in_one_check_however_many_transactions_it
         await team.world.hub.conversations.revoke(OWNER, team.id, one)
     assert told(await team.watch(60, "a")) == [("reassigned", one) for one in "bcdef"]
     assert {(await team.task(one)).assignee for one in tasks} == {"a"}
+
+
+async def test_a_check_ends_where_many_were_never_seen_and_nobody_has_room_for_what_they_have(
+    anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from multiagent_bridge.services import stranded
+
+    monkeypatch.setattr(stranded, "MOST", 2)
+    team = await expecting("backend", "tests", "docs", "deploy", rules=Rules(capacity=1))
+    tasks = [await team.assign(one) for one in "bcde"]
+    with anyio.fail_after(60):
+        alerts = await team.watch(600, "a")
+    assert [(m.task_id, m.to) for alert in alerts for m in alert.moved] == [(tasks[0], "a")], "a had room for one"
+    assert [(await team.task(one)).assignee for one in tasks] == ["a", "c", "d", "e"]
 
 
 async def test_stranded_tasks_of_an_expired_conversation_stay_where_they_are(anyio_backend: str) -> None:

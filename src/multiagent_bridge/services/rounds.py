@@ -83,6 +83,10 @@ class Round:
         loads = {session.id: len(await self.tx.tasks.held(conversation_id, session.id)) for session in able}
         return Room(conversation, sessions, able, loads)
 
+    def roomy(self, room: Room) -> bool:
+        """Whether anybody in it could be given one more task."""
+        return any(room.loads.get(session.id, 0) < self.rules.capacity for session in room.able)
+
     def _silent_in(self, conversation_id: str) -> Collection[str]:
         return {session for conversation, session in self.silent if conversation == conversation_id}
 

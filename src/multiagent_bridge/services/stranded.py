@@ -106,7 +106,8 @@ async def _left(this: Round, session: Session, before: Ahead) -> Left:
     if session.revoked or not tasks:
         return Left(session, tasks, this.now)
     room = await this.room(session.conversation_id)
-    duties = [(task, await this.duty_since(task)) for task in tasks] if room and room.able else []
+    # where nobody has room nothing would move, and a round that stopped short for it would be made again without end
+    duties = [(task, await this.duty_since(task)) for task in tasks] if room and this.roomy(room) else []
     waited = [(task, _waited(this, task, at, before)) for task, at in duties if at is not None]
     due = [(task, since) for task, since in waited if this.now - since >= this.rules.threshold]
     if due and this.now - await _invited(this, session) < this.rules.threshold:
