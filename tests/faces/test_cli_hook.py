@@ -293,6 +293,23 @@ def test_a_waker_that_is_refused_leaves_instead_of_asking_again(terminal: Termin
     assert list((home / "wakers").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b'{"ok": false, "error": "unavailable: the store is locked (try again)", "exit": 9}\n',
+        b'{"ok": false, "error": "too_fast: over the limit of 120 a minute (try again in 3 s)", "exit": 5}\n',
+    ],
+)
+def test_a_waker_outlasts_a_store_that_is_locked_and_a_limit_that_was_met(
+    refusal: bytes, terminal: Terminal, home: Path
+) -> None:
+    with answering(home, refusal, verdict(wake=[WAITING])) as greetings:
+        status, _, err = Waker(terminal).ended()
+    assert status == 2
+    assert err.startswith(b"Multiagent Bridge (a program, not the user): 2 unread messages")
+    assert [greeting["event"] for greeting in greetings] == ["wake", "wake"]
+
+
 @pytest.mark.parametrize("entry", ["sdk-cli", "sdk-ts", "sdk-py"])
 def test_a_headless_run_has_no_waker(entry: str, terminal: Terminal, home: Path) -> None:
     assert Waker(terminal, CLAUDE_CODE_ENTRYPOINT=entry).ended() == (0, b"", b"")

@@ -19,6 +19,8 @@ ALONE_SECONDS = 60.0
 """How long a waker waits by itself where the hub knows no hooks, before it looks after its client again."""
 
 LINE_BYTES = 1_000_000
+PASSING = (5, 9)
+"""Exit statuses of refusals that time mends: a limit was met, the store cannot be used."""
 
 
 class Failed(Exception):
@@ -86,7 +88,8 @@ def verdict(connection: socket.socket, what: str, name: str) -> dict[str, Any]:
     try:
         told = json.loads(line)
         if not told.get("ok"):
-            raise Refused(str(told.get("error", "the hub refused")))
+            why = str(told.get("error", "the hub refused"))
+            raise Failed(why) if told.get("exit") in PASSING else Refused(why)
         found = told["hook"]
         return {"waiting": list(found["waiting"]), "wake": list(found["wake"]), "paused": list(found["paused"])}
     except KeyError:
