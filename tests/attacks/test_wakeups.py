@@ -220,6 +220,19 @@ def test_a_planted_lock_makes_a_prompt_end_no_other_process(
     assert innocent.poll() is None
 
 
+def test_a_lock_that_a_killed_waker_left_hides_nobody_who_holds_it_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAB_HOME", str(tmp_path))
+    (tmp_path / "wakers").mkdir()
+    lock = tmp_path / "wakers" / (hashlib.sha256(b"me\ns").hexdigest()[:24] + ".lock")
+    lock.write_text(f"{os.getpid()}{os.getpid()}\n")
+    mine = wakers.locked("me\ns")
+    assert mine is not None
+    assert wakers._holder("me\ns") == os.getpid()
+    wakers.unlocked(mine)
+
+
 @pytest.mark.parametrize(("name", "session"), [("me", "s2"), ("you", "s"), ("me", ""), ("me", "s\n")])
 def test_nobody_ends_the_waker_of_another_session(
     name: str, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ WAKE_STATUS = 2
 """By which a waker says that its client wakes the idle agent with what stands on stderr."""
 
 DISMISS_SECONDS = 1.0
+HOLDER_BYTES = 20
 
 
 def wake(client: str, name: str, told: Mapping[str, Any], reason: Reason) -> int:
@@ -144,7 +145,8 @@ def locked(owner: str) -> tuple[int, Path] | None:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # another may have taken the file away between our opening and our locking it
             if os.stat(file, dir_fd=directory, follow_symlinks=False).st_ino == os.fstat(held).st_ino:
-                os.write(held, b"%d\n" % os.getpid())
+                # as wide as what is read of it: the id that a killed waker left may be longer
+                os.write(held, b"%-*d\n" % (HOLDER_BYTES - 1, os.getpid()))
                 return held, folder / file
         except (BlockingIOError, FileNotFoundError):
             pass
@@ -168,7 +170,7 @@ def _holder(owner: str) -> int:
     try:
         file = os.open(_folder() / _file(owner), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as read:
-            return int(read.read(20) or b"0")
+            return int(read.read(HOLDER_BYTES) or b"0")
     except (OSError, ValueError):
         return 0
 
