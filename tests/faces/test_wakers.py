@@ -323,3 +323,25 @@ def test_a_client_that_ends_its_waker_leaves_no_lock_behind(client: str, codex: 
             assert waker.stderr.read() == b""
         assert waker.wait(SECONDS) == 0
         assert codex.locks == []
+
+
+def test_a_waker_that_has_waited_long_makes_way_for_that_of_the_next_stop(codex: Codex) -> None:
+    def waker() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [MAB, "hook", "wake", "--client", "claude", "--as", "me"], env={"MAB_HOME": str(codex.home)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    with hub_of(codex) as hub:
+        first = waker()
+        hub.takes("wake")
+        # armed at the start of the session, an hour of which is nearly over
+        os.utime(codex.locks[0], (time.time() - 3500, time.time() - 3500))
+        second = waker()
+        waiting = hub.takes("wake")
+        assert first.communicate(timeout=SECONDS)[1] == b""
+        assert first.returncode == 0
+        waiting.sendall(verdict(wake=[WAITING]))
+        assert b"2 unread messages" in second.communicate(timeout=SECONDS)[1]
+        assert second.returncode == 2
+    assert codex.locks == []

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WAKER_SECONDS = 3540.0
 """A waker leaves before the client's own limit of an hour ends it."""
 
+AGED_SECONDS = 600.0
+"""A waker that has waited so long makes way for the next stop's: else one armed long ago would leave soon after that stop."""
+
 LOOK_SECONDS = 2.0
 """How often a waker looks whether its client is still there."""
 
@@ -36,6 +39,9 @@ def wake(client: str, name: str, told: Mapping[str, Any], reason: Reason) -> int
     if client == "claude" and os.environ.get("CLAUDE_CODE_ENTRYPOINT", "").startswith("sdk"):
         return 0
     lock = locked(whose(name, told))
+    if lock is None and _aged(whose(name, told)):
+        dismiss(name, told)
+        lock = locked(whose(name, told))
     if lock is None:
         return 0
     signal.signal(signal.SIGTERM, ended)
@@ -173,6 +179,14 @@ def _holder(owner: str) -> int:
             return int(read.read(HOLDER_BYTES) or b"0")
     except (OSError, ValueError):
         return 0
+
+
+def _aged(owner: str) -> bool:
+    """Whether who holds the lock has held it for long: it wrote its id there when it took it."""
+    try:
+        return time.time() - (_folder() / _file(owner)).lstat().st_mtime > AGED_SECONDS
+    except OSError:
+        return False
 
 
 def _is_waker(process: int) -> bool:
