@@ -76,6 +76,23 @@ async def test_a_renewal_that_is_wrong_leaves_the_old_certificate_in_use(tmp_pat
     assert held.context() is not before
 
 
+async def test_a_renewal_whose_key_was_open_to_everybody_is_taken_up_after_the_chmod_that_is_advised(
+    tmp_path: Path,
+) -> None:
+    certificate, key = certified(tmp_path)
+    held = Certificates(certificate, key)
+    before = held.context()
+    certified(tmp_path)
+    key.chmod(0o644)
+    with pytest.raises(Unavailable) as refused:
+        held.renew()
+    assert refused.value.hint.startswith("chmod 600")
+    assert held.context() is before
+    key.chmod(0o600)
+    assert held.renew() is True
+    assert held.context() is not before
+
+
 async def test_a_client_without_the_certificate_that_is_asked_for_gets_no_answer(tmp_path: Path) -> None:
     authority = certified(tmp_path / "ca", "ca")
     theirs = certified(tmp_path / "client", "client", authority)

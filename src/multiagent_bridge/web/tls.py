@@ -57,7 +57,8 @@ class Certificates:
                 status = path.stat() if path else None
             except OSError:
                 status = None
-            found.append((status.st_mtime_ns, status.st_ino, status.st_size) if status else ())
+            # the last one moves with a chmod, too: a key that was refused for its mode may be mended by no more than that
+            found.append((status.st_mtime_ns, status.st_ino, status.st_size, status.st_ctime_ns) if status else ())
         return tuple(found)
 
     def _read(self) -> ssl.SSLContext:
