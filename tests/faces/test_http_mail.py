@@ -7,8 +7,10 @@ import json
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import anyio
 import httpx2
 import pytest
 
+from multiagent_bridge.model.limits import SECOND
 from multiagent_bridge.web.wire import _unsent
 
 from .http_yard import ALICE, BOB, Yard, fields, posted, request, yard
@@ -23,6 +26,7 @@ from .http_yard import ALICE, BOB, Yard, fields, posted, request, yard
 pytestmark = pytest.mark.anyio
 
 LONG = "x" * 40_000
+NEWER = "bob-renewed-" + "c" * 40
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -292,3 +296,33 @@ async def test_a_credential_that_ends_ends_the_waits_and_streams_of_its_owner(
             await until(lambda: all(e.identity.name == "alice" for e in here.endpoint._exchanges), "his streams ended")
         entries = await here.world.hub.journal.newest(50)
         assert any(entry.action == "http.wait" and entry.code == "not_allowed" for entry in entries)
+
+
+async def test_a_token_that_ends_leaves_the_waits_of_its_successor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiagent_bridge.mcp.http.STILL_SECONDS", 0.05)
+    async with yard() as here:
+        await here.pair()
+        later = replace(here.table.known[BOB], expires_at=1 << 60)
+        # one person, whose client had a new token from the issuer before the old one ended
+        here.table.known[NEWER] = later
+        answers: list[Any] = []
+
+        async def wait(token: str, number: int) -> None:
+            async with here.http(token) as http:
+                body, lines = posted("check_messages", number, wait_seconds=50)
+                answers.append((await http.post("/mcp", json=body, headers=lines)).json()["result"])
+
+        with anyio.fail_after(90):
+            async with anyio.create_task_group() as group:
+                here.table.known[BOB] = replace(later, expires_at=int(time.time() * SECOND))
+                group.start_soon(wait, BOB, 1)
+                await until(lambda: sum(e.busy for e in here.endpoint._exchanges) == 1, "the old token waits")
+                group.start_soon(wait, NEWER, 2)
+                await until(lambda: sum(e.busy for e in here.endpoint._exchanges) == 2, "the new token waits")
+                here.table.known.pop(BOB)
+                await until(lambda: bool(answers), "the old token has ended")
+                assert answers[0]["content"][0]["text"].startswith("not_allowed: this credential is no longer valid")
+                assert [exchange.identity for exchange in here.endpoint._exchanges if exchange.busy] == [later]
+                async with here.client(ALICE) as alice:
+                    await fields(alice, "send_to_partner", message="for the new token")
+        assert [one["message"] for one in answers[1]["structuredContent"]["messages"]] == ["for the new token"]

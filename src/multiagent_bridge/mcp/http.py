@@ -289,7 +289,8 @@ class Endpoint:
                 head = (await self._hub.journal.head()).size
                 everybody = anyio.current_time() - asked_all >= EVERYBODY_SECONDS or await self._keys_moved(seen, head)
                 now = int(time.time() * SECOND)
-                for identity in {exchange.identity.id: exchange.identity for exchange in self._exchanges}.values():
+                # a person of an issuer may have two tokens at once: each ends by itself
+                for identity in {exchange.identity for exchange in self._exchanges}:
                     over = identity.expires_at is not None and identity.expires_at <= now
                     if (everybody or over) and not await self._still(identity):
                         await self._turn_out(identity)
@@ -313,7 +314,7 @@ class Endpoint:
             await self._hub.journal.refused(identity.caller(""), "http.wait", ended)
         for exchange in tuple(self._exchanges):
             # what has begun ends by itself: cut off, nobody could say whether it took effect
-            if exchange.identity.id != identity.id or exchange.kind == "works":
+            if exchange.identity != identity or exchange.kind == "works":
                 continue
             exchange.cut(ended)
             exchange.scope.deadline = anyio.current_time() + (0 if exchange.kind == "stands" else GRACE_SECONDS)
