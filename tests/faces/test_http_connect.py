@@ -230,6 +230,30 @@ async def test_every_line_that_is_no_message_is_answered() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"method": "tools/call", "params": {"name": "x", "arguments": {"x": "\ud800"}}}, "lone surrogate"),
+        ({"method": "tools/call", "params": {"name": "x", "arguments": {"x": float("nan")}}}, "no NaN"),
+        ({"method": "tööls/call", "params": {"_meta": MODERN}}, "error"),
+        ({"method": "tools/call", "params": {"name": "a\nb", "arguments": {}, "_meta": MODERN}}, "error"),
+        ({"method": "tools/list", "params": {"_meta": MODERN | {connect_pump.VERSION_META: "é"}}}, "tools"),
+    ],
+    ids=["surrogate", "nan", "method", "name", "version"],
+)
+async def test_a_message_that_http_cannot_carry_is_answered_under_its_id_and_the_next_one_works(
+    wrong: dict[str, Any], said: str
+) -> None:
+    async with yard() as here, lines(here.url) as alice:
+        # nobody waits for an answer to this one
+        alice.tell({"jsonrpc": "2.0", "method": "notifications/x", "params": {"x": "\ud800"}})
+        alice.tell({"jsonrpc": "2.0", "id": 1, **wrong})
+        answer = await alice.answer()
+        assert answer["id"] == 1
+        assert said in json.dumps(answer)
+        assert not (await alice.call(2, "list_conversations"))["isError"]
+
+
+@pytest.mark.parametrize(
     ("url", "error"),
     [
         ("http://hub.example", Invalid),

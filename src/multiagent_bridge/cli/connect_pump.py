@@ -182,6 +182,7 @@ class RemotePump:
 
     async def _posted(self, message: Message) -> None:
         """Send it, and hand on what comes back. Raises Lost, Refused."""
+        content = _body(message)
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + PATIENCE_SECONDS, PAUSE_SECONDS
         renewed = False
@@ -189,7 +190,7 @@ class RemotePump:
             session = self._session
             try:
                 async with self._http.stream(
-                    "POST", self._remote.url, json=message, headers=self._lines(message)
+                    "POST", self._remote.url, content=content, headers=self._lines(message)
                 ) as response:
                     if response.status_code < 300:
                         return await self._handed_on(message, response)
@@ -281,11 +282,12 @@ class RemotePump:
         params: Mapping[str, Any] = given if isinstance(given, dict) else {}
         meta = params.get("_meta")
         version = meta.get(VERSION_META) if isinstance(meta, dict) else None
+        found = {"content-type": "application/json"}
         if isinstance(version, str) and message.get("method") != "initialize":
-            found = {"mcp-protocol-version": version, "mcp-method": str(message.get("method", ""))}
             name = params.get("uri") if message.get("method") == "resources/read" else params.get("name")
-            return found | ({"mcp-name": name} if isinstance(name, str) and name.isascii() else {})
-        found = {"mcp-session-id": self._session} if self._session else {}
+            said = {"mcp-protocol-version": version, "mcp-method": message.get("method"), "mcp-name": name}
+            return found | {line: str(value) for line, value in said.items() if _fits(value)}
+        found |= {"mcp-session-id": self._session} if self._session else {}
         return found | ({"mcp-protocol-version": self._version} if self._version else {})
 
     async def _say(self, message: Message) -> None:
@@ -323,6 +325,21 @@ def _message(content: bytes) -> Message:
     if not isinstance(found, dict):
         raise Lost
     return found
+
+
+def _fits(value: object) -> bool:
+    """Whether a header line can hold it. Without the line the hub says what is wrong."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _body(message: Message) -> bytes:
+    """The message as the hub reads it. Raises Refused for what Python's reader takes and JSON does not know."""
+    try:
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refused("invalid: a text is not valid Unicode (a lone surrogate) (encode it as UTF-8)") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("invalid: the message is not JSON (no NaN, no Infinity, less nesting)") from error
 
 
 def _error(request: Any, code: int, said: str) -> Message:
