@@ -15,6 +15,7 @@ from multiagent_bridge.guard.redact import Redactor
 from multiagent_bridge.mcp.server import TOOLS
 from tests.faces.terminal import Terminal
 from tests.machines.places import Place, until
+from tests.services.forgeries import signed_anew
 
 AWS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -96,12 +97,13 @@ def commands(secret: str, conversation: str, folder: Path) -> Iterator[tuple[str
 
 
 def poisoned(archive: Any, secret: str) -> Any:
-    """An archive as somebody else may have written it."""
+    """An archive as somebody else may have written and signed it."""
     archive["sessions"] = [row | {"role": f"role {secret}"} for row in archive["sessions"]]
     archive["messages"] = [
         row | {"message": f"it is {secret}", "files_involved": [f"{secret}.txt"]} for row in archive["messages"]
     ]
-    return archive | {"conversation_id": secret, "checkpoint": secret}
+    archive["journal"] = [row | {"conversation": secret, "actor": f"agent {secret}"} for row in archive["journal"]]
+    return signed_anew(archive | {"conversation_id": secret})
 
 
 def nowhere(secret: str, said: list[str], *folders: Path) -> None:

@@ -28,7 +28,7 @@ def export(
     conversation: Conv,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; - for standard output.")],
 ) -> None:
-    """Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."""
+    """Write a conversation, in clear, as one signed JSON document: messages, entries, checkpoint."""
     if str(file) != "-" and os.path.lexists(file):
         raise Invalid(f"{file} exists", "name a new file")
     archive = owner.run(lambda hub, me: hub.archives.export(me, conversation))
@@ -43,22 +43,28 @@ def export(
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What mab export wrote; - for standard input.")],
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="The verifier key that must have signed it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Open a new conversation from an archive, with new tokens and invites."""
+    """Open a new conversation from an archive that is what was signed, with new tokens and invites."""
     try:
         content = sys.stdin.read(ARCHIVE_BYTES) if str(file) == "-" else file.read_text(encoding="utf-8")
         archive = json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
         raise unread(file, error, "an archive", "name a file that mab export wrote") from error
-    made = owner.run(lambda hub, me: hub.archives.restore(me, archive))
-    fields = made.fields()
+    made = owner.run(lambda hub, me: hub.archives.restore(me, archive, key))
+    fields = made.fields() | {"signed_by": archive["verifier_key"]}
     if as_json:
         output.data(fields)
         return
     output.facts({"conversation": made.conversation.id, "expires_at": fields["expires_at"]})
     rows = [(s.id, s.role, code) for s, code in zip(made.sessions, made.invites, strict=True)]
     output.table(["session", "role", "invite"], rows)
+    output.say(
+        f"signed by {fields['signed_by']}\nwhoever made the archive made this key: compare it with the one you were told"
+    )
 
 
 VERIFY = "verify"

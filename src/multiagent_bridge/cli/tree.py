@@ -46,9 +46,11 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "extend": Listed("conversations", "Set how long a conversation lives from now, also one that has expired."),
         "cleanup": Listed("conversations", "Erase expired conversations with their messages and keys."),
         "export": Listed(
-            "archives", "Write a conversation, in clear, as one JSON document: messages, entries, checkpoint."
+            "archives", "Write a conversation, in clear, as one signed JSON document: messages, entries, checkpoint."
         ),
-        "import": Listed("archives", "Open a new conversation from an archive, with new tokens and invites."),
+        "import": Listed(
+            "archives", "Open a new conversation from an archive that is what was signed, with new tokens and invites."
+        ),
     },
     "Messages": {
         "send": Listed("messages", "Send a message as one session of a conversation."),

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-from multiagent_bridge.errors import BridgeError, Invalid
+from multiagent_bridge.errors import BridgeError, Fact, Invalid, Tampered
 from multiagent_bridge.guard import text
+from multiagent_bridge.model.archives import AGAIN, signed, verified
 from multiagent_bridge.model.callers import Caller, Credentials
+from multiagent_bridge.model.checkpoints import Checkpoint, key_hash, parse_verifier_key
 from multiagent_bridge.model.conversations import Conversation, Invite
-from multiagent_bridge.model.journal import iso_to_microseconds, microseconds_to_iso
+from multiagent_bridge.model.journal import Entry, iso_to_microseconds, microseconds_to_iso
 from multiagent_bridge.model.limits import SECOND, Limits
 from multiagent_bridge.model.messages import ACTION_TYPES, BIGGEST_ID, Delivery, Message
 from multiagent_bridge.model.sessions import Session, session_name
 from multiagent_bridge.ports import Ids, Keys, Tx
 from multiagent_bridge.services.conversations import Conversations, Created
+from multiagent_bridge.services.evidence import Sending
 from multiagent_bridge.services.gate import Gate, Ticket
 from multiagent_bridge.services.invites import normal_code
 from multiagent_bridge.services.journal import Journal
@@ -68,7 +71,7 @@ class Archives:
         self._limits = limits
 
     async def export(self, caller: Caller, conversation_id: str) -> Fields:
-        """The conversation in clear with its entries and a signed checkpoint, for the owner. Raises NotFound."""
+        """The conversation in clear with its entries and a checkpoint, all of it signed, for the owner. Raises NotFound."""
         conversation, sessions = await self._conversations.show(caller, conversation_id)
         rows: list[Fields] = []
         after = 0
@@ -79,12 +82,13 @@ class Archives:
             caller, "conversation.export", conversation_id, {"messages": len(rows)}, conversation_id
         )
         note = await self._journal.checkpoint()
+        size = Checkpoint.parse(note).size
         entries: list[object] = []
         seq = 0
         while found := await self._journal.entries(seq, PAGE, conversation_id):
             seq = found[-1].seq
-            entries += [json.loads(entry.line) for entry in found]
-        return {
+            entries += [json.loads(entry.line) for entry in found if entry.seq <= size]
+        archive: Fields = {
             "mab_archive": FORMAT,
             "conversation_id": conversation.id,
             "created_at": microseconds_to_iso(conversation.created_at),
@@ -95,15 +99,17 @@ class Archives:
             "checkpoint": note,
             "verifier_key": self._journal.verifier_key,
         }
+        return archive | {"signature": signed(archive, self._keys.sign)}
 
-    async def restore(self, caller: Caller, archive: object) -> Created:
+    async def restore(self, caller: Caller, archive: object, key: str | None = None) -> Created:
         """Open a new conversation with the sessions and messages of an archive, read marks included; tokens are new.
 
-        Every text is redacted again. Raises Invalid naming what is wrong; then nothing was stored.
+        Every text is redacted again. `key` is the verifier key that must have signed it; without one any may have. Raises
+        Tampered unless it is what its key signed, Invalid naming what else is wrong; then nothing was stored.
         """
         conversation_id = self._ids.conversation()
         try:
-            roles, rows = self._read(archive)
+            signer, roles, rows = self._read(archive, key)
             # redacted before the transaction: it would keep everybody else waiting
             sealed = [self._sealed(conversation_id, row) for row in rows]
             if sum(map(len, sealed)) > self._limits.conversation_bytes:
@@ -129,7 +135,7 @@ class Archives:
             sessions = [Session(conversation_id, session_name(i), role) for i, role in enumerate(roles)]
             for session in sessions:
                 await tx.sessions.add(session)
-            facts = {"sessions": len(sessions), "messages": len(rows)}
+            facts: dict[str, Fact] = {"sessions": len(sessions), "messages": len(rows), "signer": signer}
             await self._journal.record(tx, ticket, now, "conversation.import", conversation_id, facts)
             for row, body in zip(rows, sealed, strict=True):
                 await self._stored(tx, conversation, row, body, ticket, now)
@@ -169,12 +175,16 @@ class Archives:
         files = [self._redaction.said(conversation_id, name).text for name in row.files]
         return json.dumps({"message": said, "files": files})
 
-    def _read(self, archive: object) -> tuple[Sequence[str], Sequence[Row]]:
+    def _read(self, archive: object, key: str | None) -> tuple[str, Sequence[str], Sequence[Row]]:
+        """Hash of the key that signed it, roles, messages."""
         document = _object("the archive", archive)
         if document.get("mab_archive") != FORMAT:
             raise Invalid("this is not an archive of a conversation", "make one with: mab export CONV FILE")
+        entries = verified(document, self._keys.check, key)
         roles = self._roles(document.get("sessions"))
-        return roles, self._rows(document.get("messages"), [session_name(i) for i in range(len(roles))])
+        rows = self._rows(document.get("messages"), [session_name(i) for i in range(len(roles))])
+        _vouched(rows, entries)
+        return key_hash(*parse_verifier_key(str(document["verifier_key"]))).hex(), roles, rows
 
     def _roles(self, sessions: object) -> Sequence[str]:
         rows = _list("sessions", sessions)
@@ -218,6 +228,18 @@ class Archives:
                 text.choice("to", row.get("to"), tuple(names)): row.get("state") == "acknowledged" for row in deliveries
             },
         )
+
+
+def _vouched(rows: Sequence[Row], entries: Sequence[Entry]) -> None:
+    """Raises Tampered for a message that no entry vouches for, or that is not of the session, kind or time that it says."""
+    acts = [one for one in entries if one.outcome == "done" and one.action in ("message.send", "message.import")]
+    sent = {one.facts.get("message_id"): Sending.of(one) for one in acts}
+    for row in rows:
+        found = sent.get(row.id)
+        if found is None:
+            raise Tampered(f"message {row.id} of the archive is in no entry: it was never sent", AGAIN)
+        if found.sender and (found.sender, found.action_type, found.at) != (row.sender, row.action_type, row.at):
+            raise Tampered(f"message {row.id} of the archive is not as its entry says", AGAIN)
 
 
 def _stands(deliveries: Sequence[Delivery]) -> list[Fields]:
