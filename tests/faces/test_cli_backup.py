@@ -8,14 +8,16 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pyrage
 import pytest
 from pyrage import x25519
 
-from multiagent_bridge.adapters.backups import container
+from multiagent_bridge.adapters.backups import container, restoring
 from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.state import try_lock
 from multiagent_bridge.errors import Tampered, Unavailable
 from tests.faces.terminal import Terminal
 
@@ -181,6 +183,24 @@ def test_a_hub_killed_with_a_log_loses_nothing_of_it_when_its_store_is_replaced(
     old = apsw.Connection(str(kept), flags=apsw.SQLITE_OPEN_READWRITE)
     assert old.execute("SELECT count(*) FROM messages").fetchall() == [(2,)]
     old.close()
+
+
+def test_no_hub_starts_while_a_store_is_put_in_place(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent's client starts one by itself: what it would acknowledge meanwhile would go with the old store."""
+    _, file = written(terminal)
+    plain, started = restoring.put_in_place, []
+
+    async def placed(*given: Any) -> None:
+        started.append(try_lock(terminal.home / "hub.lock"))
+        await plain(*given)
+
+    monkeypatch.setattr(restoring, "put_in_place", placed)
+    terminal.mab("restore", str(file), "--overwrite")
+    assert started == [None]
+    after = try_lock(terminal.home / "hub.lock")
+    assert after is not None
+    terminal.mab("restore", str(file), "--overwrite", status=8)
+    os.close(after)
 
 
 def test_a_full_disk_leaves_no_half_backup(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

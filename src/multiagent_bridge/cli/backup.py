@@ -11,7 +11,7 @@ import typer
 from multiagent_bridge.cli import output, owner
 from multiagent_bridge.cli.conversations import Json
 from multiagent_bridge.cli.files import unread
-from multiagent_bridge.errors import Conflict, Invalid, NotFound
+from multiagent_bridge.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from multiagent_bridge.config import Settings
@@ -66,10 +66,9 @@ def restore(
     from multiagent_bridge.cli import running
 
     settings = config.load()
-    if running.look(settings.home).state in ("answers", "silent", "refuses"):
-        raise Conflict("a hub of this state directory is running", "mab serve --stop, then repeat the command")
     own = _identity(identity) if identity is not None else None
-    found, aged = asyncio.run(_restored(settings, file.expanduser(), own, overwrite))
+    with running.none_runs(settings.home):
+        found, aged = asyncio.run(_restored(settings, file.expanduser(), own, overwrite))
     facts = found.fields() | {"verified": True}
     if as_json:
         output.data(facts)

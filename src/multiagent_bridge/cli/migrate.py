@@ -10,7 +10,7 @@ import typer
 
 from multiagent_bridge.cli import output
 from multiagent_bridge.cli.conversations import Json
-from multiagent_bridge.errors import Conflict, Invalid
+from multiagent_bridge.errors import Invalid
 
 if TYPE_CHECKING:
     from multiagent_bridge.adapters.transfer.moving import Moved
@@ -30,25 +30,17 @@ def migrate(
 ) -> None:
     """Move a whole store, journal included, into an empty one, and verify it there."""
     from multiagent_bridge import config
+    from multiagent_bridge.cli import running
 
     given, wanted = config.load(store=source), config.load(store=target)
-    _stopped(given)
-    moved = asyncio.run(_moved(given, wanted))
+    with running.none_runs(given.home):
+        moved = asyncio.run(_moved(given, wanted))
     facts = {"rows": sum(moved.rows.values()), "entries": moved.head.size, "head": moved.head.last, "verified": True}
     if as_json:
         output.data(facts | {"tables": dict(moved.rows)})
         return
     output.facts({table: count for table, count in moved.rows.items() if count} | facts)
     output.say("the source is as it was: set the new store before you start a hub again, or writes go to the old one")
-
-
-def _stopped(settings: Settings) -> None:
-    """Raises Conflict while a hub of this state directory runs: what it wrote to the source afterwards would be lost."""
-    from multiagent_bridge.cli import running
-
-    found = running.look(settings.home)
-    if found.state in ("answers", "silent", "refuses"):
-        raise Conflict("a hub of this state directory is running", "mab serve --stop, then repeat the command")
 
 
 async def _moved(given: Settings, wanted: Settings) -> Moved:

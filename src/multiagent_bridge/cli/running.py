@@ -8,12 +8,14 @@ import os
 import socket
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from multiagent_bridge import __version__
+from multiagent_bridge.errors import Conflict
 
 State = Literal["none", "answers", "refuses", "stale", "silent", "foreign"]
 """`stale`: a socket of nobody; `silent`: somebody holds the hub's lock and does not answer; `foreign`: not a socket."""
@@ -66,6 +68,24 @@ def look(home: Path, seconds: float = ANSWER_SECONDS) -> Running:
         _since(began),
         str(answer.get("error", "")),
     )
+
+
+@contextmanager
+def none_runs(home: Path) -> Iterator[None]:
+    """For as long as the context no hub of the state directory runs, and none that an agent wants can start: what is written to
+    a store that is about to be replaced or left would be lost. Raises Conflict while one runs.
+    """
+    from multiagent_bridge.adapters.state import prepared, try_lock
+
+    lock = None
+    if look(home).state not in ("answers", "silent", "refuses"):
+        lock = try_lock(prepared(home) / "hub.lock")
+    if lock is None:
+        raise Conflict("a hub of this state directory is running", "mab serve --stop, then repeat the command")
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _since(began: float) -> float:
