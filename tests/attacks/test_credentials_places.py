@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import random
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,6 +177,37 @@ async def test_a_name_in_the_address_that_may_be_a_token_is_not_repeated(anyio_b
     with pytest.raises(Unavailable) as caught:
         await away.read(FILE)
     assert "ghp_" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+class Asking(http.server.BaseHTTPRequestHandler):
+    """A repository that wants a password, so that git names whom it would ask."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *words: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("name", ["ghp_0123456789", "gh%70_0123456789", "ghp_" + "0123456789" * 30])
+async def test_nor_is_it_where_the_other_side_wants_a_password_too(
+    anyio_backend: str, tmp_path: Path, name: str
+) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Asking) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        where = remotes.remote(f"http://{name}@127.0.0.1:{server.server_port}/x")
+        try:
+            with pytest.raises(Unavailable) as caught:
+                await git.Repository(tmp_path / "r.git", where, "main").read(FILE)
+        finally:
+            server.shutdown()
+            thread.join(60)
+    assert "0123456789" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
 
 

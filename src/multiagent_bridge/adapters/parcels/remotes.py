@@ -12,6 +12,7 @@ from multiagent_bridge.errors import Invalid
 HINT = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, or a path on this machine"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SCP = re.compile(r"(?:[A-Za-z0-9_][\w.+-]*@)?[A-Za-z0-9][\w.-]*:(?![:/]{2}).+")
+_USER = re.compile(r"(?<=://)[^/\s]*@")
 _BRANCH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]|/(?=[A-Za-z0-9])){0,99}")
 
 
@@ -24,8 +25,9 @@ class Remote:
     protocols: str
 
     def without(self, text: str) -> str:
-        """`text` with the address as it is shown in the place of the address as it is."""
-        return text.replace(self.url, self.shown)
+        """`text` with the address as it is shown in the place of the address as it is, whole or as git shortens it."""
+        shown = text.replace(self.url, self.shown)
+        return _USER.sub("", shown) if self.shown != self.url else shown
 
 
 def remote(given: str) -> Remote:

@@ -295,11 +295,14 @@ class Repository:
             *said.complaint.decode("utf-8", "replace").splitlines(),
         ]
         ours = [line for line in lines if line.startswith(("!", "fatal:", "error:"))]
-        reason = " ".join(ours[0].split())[:200] if ours else f"git ended with status {said.status}"
+        # before it is cut: a half of a name is still a half of a token
+        reason = (
+            self._remote.without(" ".join(ours[0].split()))[:200] if ours else f"git ended with status {said.status}"
+        )
         for lead in ("fatal: ", "error: "):
             reason = reason.removeprefix(lead)
         hint = f"try it by hand: git ls-remote {self._remote.shown}"
-        return Unavailable(f"{self._remote.shown} {what}: {self._remote.without(reason)}", hint)
+        return Unavailable(f"{self._remote.shown} {what}: {reason}", hint)
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:
