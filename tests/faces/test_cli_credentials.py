@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
-from contextlib import nullcontext
+import sys
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from multiagent_bridge.adapters.parcels import age
 from multiagent_bridge.adapters.parcels.box import HomeLetterbox
-from multiagent_bridge.cli import credentials_sync, credentials_wake, owner
+from multiagent_bridge.cli import credentials_seat, credentials_sync, credentials_wake, owner
 from multiagent_bridge.cli.credentials_seat import Seat
 from multiagent_bridge.cli.credentials_sync import BEAT_SECONDS, PATIENCE
 from multiagent_bridge.cli.credentials_told import Told
@@ -378,6 +380,49 @@ async def test_a_program_that_has_ended_gets_no_heartbeats_so_that_its_silence_s
     await until(made, played, 91)
     assert "start 2" in played.asked
     assert "beat 2" in played.asked
+
+
+LEADER = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])
+while True:
+    time.sleep(0.1)
+"""
+
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+file = open(sys.argv[1], "w")
+print(os.getpid(), file=file, flush=True)
+while True:
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.anyio
+async def test_a_program_is_ended_with_what_it_started_though_that_does_not_listen(
+    anyio_backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials_seat, "END_SECONDS", 0.5)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ear, heard, loop = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), asyncio.Event(), asyncio.get_running_loop()
+    program = credentials_seat.Program([sys.executable, "-c", LEADER, STUBBORN, str(pipe)])
+    await program.start(parcel(1), Told(True))
+    loop.add_reader(ear, heard.set)
+    await asyncio.wait_for(heard.wait(), 60)
+    started = int(os.read(ear, 100))
+    try:
+        await program.end()
+        heard.clear()
+        # what holds the other end is gone
+        await asyncio.wait_for(heard.wait(), 30)
+        assert os.read(ear, 100) == b""
+    finally:
+        loop.remove_reader(ear)
+        os.close(ear)
+        with suppress(ProcessLookupError):
+            os.kill(started, signal.SIGKILL)
 
 
 @pytest.mark.anyio

@@ -28,6 +28,9 @@ CALL_SECONDS = 30.0
 END_SECONDS = 10.0
 """Longest that a program may take to end before it is killed."""
 
+GROUP_SECONDS = 0.05
+"""Between two looks whether anything of the program is left."""
+
 _KINDS: dict[str, type[BridgeError]] = {kind.code: kind for kind in (NotAllowed, Refused)}
 _SECRET = re.compile(r"MAB_.*(KEY|SECRET|TOKEN)")
 _RETRY = re.compile(r"try again in (\d+) s")
@@ -204,13 +207,15 @@ class Program:
             return
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
-                await process.wait()
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await process.wait()
+                    while True:
+                        # the group goes on without its leader
+                        os.killpg(process.pid, 0)
+                        await asyncio.sleep(GROUP_SECONDS)
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
     async def _watched(self, process: asyncio.subprocess.Process, told: Told) -> None:
         status = await process.wait()
