@@ -497,6 +497,29 @@ async def test_credentials_that_another_pull_took_are_changed_over_to(anyio_back
     assert [said for said in played.asked if said.startswith("take")] == ["take 1", "take 2"]
 
 
+@pytest.mark.anyio
+async def test_each_rotation_is_said_though_its_words_are_those_of_the_last(
+    anyio_backend: str, played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = loop(played)
+    for number in (1, 2, 3):
+        played.looks = [Pulled(parcel(number), True)]
+        await until(made, played, 61)
+        played.beats = [NotAllowed("rotated", "ask")]
+        await until(made, played, 61)
+    assert capsys.readouterr().out.count('"event":"rotated"') == 3
+
+
+@pytest.mark.anyio
+async def test_a_program_that_cannot_be_started_is_said_at_each_try(
+    anyio_backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program, told = credentials_seat.Program([str(tmp_path / "gone")]), Told(True)
+    for number in (1, 2):
+        await program.start(parcel(number), told)
+    assert capsys.readouterr().out.count('"event":"failed"') == 2
+
+
 def test_a_hub_elsewhere_is_reached_by_address_and_files_and_never_by_a_secret(tmp_path: Path) -> None:
     seat = Seat(tmp_path, "w1", tmp_path / "w1.key", tmp_path / "ca.pem")
     there = replace(parcel(1), hub="https://hub.example.org/mcp", hub_key="mab_key_secret")

@@ -180,6 +180,7 @@ class Program:
     async def start(self, parcel: Parcel, told: Told) -> None:
         """Start it, after the one before has ended."""
         await self.end()
+        told.over("failed")
         kept = {name: value for name, value in os.environ.items() if not _SECRET.match(name)}
         named = {
             "MAB_AGENT": parcel.worker,

@@ -246,7 +246,8 @@ class _Sync:
             wait = error.retry_after if isinstance(error, TooFast) else self._pause
             self._seat_at = self._clock() + wait
         else:
-            self._told.over("disconnected")
+            for trouble in ("disconnected", "rotated", "unusable"):
+                self._told.over(trouble)
             self._wanted, self._seated, self._pause = None, parcel, FIRST_PAUSE
             self._opened = parcel.sequence
             self._beat_at = self._clock() + BEAT_SECONDS
