@@ -291,3 +291,16 @@ async def test_a_damaged_memory_trusts_nobody_anew(anyio_backend: str, mailing: 
     mailing.worker.box.file("builder-1").write_bytes(damage)
     with pytest.raises(Unavailable):
         await mailing.worker.pull(mailing.publisher)
+
+
+async def test_an_identity_made_anew_opens_what_comes_next_and_nothing_from_before(
+    anyio_backend: str, mailing: Mailing
+) -> None:
+    """`mab credentials keygen --force` beside a sync that runs."""
+    mailing.sent()
+    await mailing.worker.pull(mailing.publisher)
+    again = str(age.identity(mailing.worker.home, make=True, again=True).to_public())
+    mailing.sent(mailing.parcel(sequence=8))
+    await refused(mailing, Refused)
+    mailing.sent(mailing.parcel(sequence=9, recipient=again))
+    assert (await mailing.worker.pull()).parcel.sequence == 9

@@ -13,12 +13,15 @@ class HomeLetterbox:
     """The letterbox of every worker of one state directory. Raises NotFound when keygen was never run there."""
 
     def __init__(self, home: Path) -> None:
-        self._identity = age.identity(home)
+        self._home = home
         self._kept = Kept(age.place(home))
-        self.recipient = str(self._identity.to_public())
+        self.recipient = str(age.identity(home).to_public())
 
     def open(self, sealed: bytes) -> bytes:
-        return age.opened(sealed, self._identity)
+        # a sync runs for weeks, and the identity may have been made anew since it began
+        own = age.identity(self._home)
+        self.recipient = str(own.to_public())
+        return age.opened(sealed, own)
 
     def verify(self, publisher: bytes, message: bytes, signature: bytes) -> bool:
         return verifies(publisher, message, signature)
