@@ -216,6 +216,8 @@ def test_two_reports_that_mean_the_same_have_one_text_and_two_that_differ_have_t
         lambda raw: raw.replace('"mab_validation": 1', '"mab_validation": 1, "mab_validation": 1', 1),
         lambda raw: raw.replace('"factor": 30', '"factor": NaN', 1),
         lambda raw: raw.replace('"factor": 30', '"factor": Infinity', 1),
+        lambda raw: raw.replace('"factor": 30', '"factor": 1e999', 1),
+        lambda raw: raw.replace('"cores": 2', '"cores": -1e999', 1),
         lambda raw: raw.replace('"factor": 30', '"factor": ' + "9" * 5000, 1),
         lambda raw: raw.replace('"factor": 30', '"factor": 3e1', 1),
         lambda raw: raw.replace('"factor": 30', '"factor":  30', 1),

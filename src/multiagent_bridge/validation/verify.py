@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from multiagent_bridge.errors import Invalid, NotFound, Tampered
 from multiagent_bridge.model.checkpoints import Checkpoint, parse_verifier_key
@@ -143,11 +144,15 @@ def _parsed(raw: bytes) -> dict[str, Any]:
             raise ValueError("a name twice")
         return made
 
-    def never(name: str) -> object:
+    def never(name: str) -> NoReturn:
         raise ValueError(name)
 
+    def finite(text: str) -> float:
+        # what is too large to be a number would be read as one that cannot be written again
+        return number if math.isfinite(number := float(text)) else never(text)
+
     try:
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
+        found = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_constant=never, parse_float=finite)
         return _object(found, "the report", TOP)
     except (ValueError, RecursionError, Invalid) as error:
         if MARK in raw:
