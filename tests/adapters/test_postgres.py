@@ -84,6 +84,27 @@ async def test_an_older_database_is_brought_up_to_date_with_what_is_in_it(
         assert await store.read(lambda tx: tx.tasks.list("conv_1", 1)) == []
 
 
+async def test_a_token_that_a_person_made_at_an_older_hub_is_known_as_theirs(server: Server) -> None:
+    url = await server.create()
+    async with PostgresStore(Address(url)) as store:
+        await seat(store)
+        await store.write(lambda tx: tx.renewals.renew("conv_1", "a", 1, NOW, offered=True))
+        assert await store.write(lambda tx: tx.sessions.rotate("conv_1", "a")) == 3
+        connection = await asyncpg.connect(url)
+        # as the program of version 11 says it
+        await connection.execute(
+            "INSERT INTO bridge.renewals (conversation_id, session_id, generation, since, overlap, offered_at)"
+            " VALUES ('conv_1', 'a', 3, 1, 'ended', NULL) ON CONFLICT (conversation_id, session_id) DO UPDATE SET"
+            " generation = excluded.generation, since = excluded.since, overlap = excluded.overlap,"
+            " offered_at = excluded.offered_at"
+        )
+        await connection.close()
+        assert await store.write(lambda tx: tx.renewals.renew("conv_1", "a", 3, NOW, offered=True))
+        found = await store.read(lambda tx: tx.renewals.get("conv_1", "a"))
+        assert found is not None
+        assert (found.generation, found.restarted) == (4, 3)
+
+
 async def test_a_migration_that_fails_leaves_nothing_behind(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url, steps = await server.create(), opening.MIGRATIONS
     monkeypatch.setattr(opening, "MIGRATIONS", (*steps, "CREATE TABLE more (n BIGINT); SELECT 1 / 0"))

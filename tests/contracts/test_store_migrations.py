@@ -15,7 +15,7 @@ from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.model.journal import Verifier
 from multiagent_bridge.ports import Store, Tx
 from multiagent_bridge.testing import store_commands, store_yolo
-from multiagent_bridge.testing.laws import conversation, seat, send
+from multiagent_bridge.testing.laws import NOW, conversation, seat, send
 from multiagent_bridge.testing.store_nouns import filled, remains
 
 pytestmark = pytest.mark.anyio
@@ -143,6 +143,26 @@ async def test_a_program_that_is_still_open_goes_on_while_a_newer_one_upgrades(
             assert await new.read(lambda tx: tx.commands.list(None, 9)) == []
             renewed = replace(conversation(), sealed_key=b"another")
             await old.write(lambda tx: tx.conversations.add(renewed))
+
+
+async def test_a_token_that_a_person_made_by_an_older_program_is_known_as_theirs(path: Path) -> None:
+    async with SqliteStore(path) as store:
+        await seat(store)
+        await store.write(lambda tx: tx.renewals.renew("conv_1", "a", 1, NOW, offered=True))
+        assert await store.write(lambda tx: tx.sessions.rotate("conv_1", "a")) == 3
+        connection = apsw.Connection(str(path))
+        # as the program of version 11 says it
+        connection.execute(
+            "INSERT INTO renewals (conversation_id, session_id, generation, since, overlap, offered_at)"
+            " VALUES ('conv_1', 'a', 3, 1, 'ended', NULL) ON CONFLICT (conversation_id, session_id) DO UPDATE SET"
+            " generation = excluded.generation, since = excluded.since, overlap = excluded.overlap,"
+            " offered_at = excluded.offered_at"
+        )
+        connection.close()
+        assert await store.write(lambda tx: tx.renewals.renew("conv_1", "a", 3, NOW, offered=True))
+        found = await store.read(lambda tx: tx.renewals.get("conv_1", "a"))
+        assert found is not None
+        assert (found.generation, found.restarted) == (4, 3)
 
 
 def test_the_first_step_is_what_the_first_databases_were_made_by() -> None:

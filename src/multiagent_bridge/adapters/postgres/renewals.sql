@@ -11,12 +11,15 @@ WHERE conversation_id = :conversation_id AND id = :session_id AND generation = :
 UPDATE bindings SET generation = generation + 1
 WHERE conversation_id = :conversation_id AND session_id = :session_id AND generation = :generation;
 
+-- A program that knows no `restarted` says by `overlap` alone that a person made the token.
+
 -- name: put
 INSERT INTO renewals (conversation_id, session_id, generation, since, overlap, offered_at, restarted)
 VALUES (:conversation_id, :session_id, :generation, :since, :overlap, :offered_at, :restarted)
 ON CONFLICT (conversation_id, session_id) DO UPDATE SET
   generation = excluded.generation, since = excluded.since, overlap = excluded.overlap, offered_at = excluded.offered_at,
-  restarted = greatest(renewals.restarted, excluded.restarted);
+  restarted = greatest(renewals.restarted, excluded.restarted,
+    CASE WHEN renewals.overlap = 'ended' THEN renewals.generation ELSE 0 END);
 
 -- name: offer
 UPDATE renewals SET offered_at = :at
