@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from multiagent_bridge import config, wiring
 from multiagent_bridge.adapters.postgres.address import Address
 from multiagent_bridge.adapters.postgres.bell import NotifyBell
 from multiagent_bridge.adapters.postgres.store import PostgresStore
@@ -241,6 +244,21 @@ async def test_a_bell_rings_again_after_a_restart_and_who_listened_meanwhile_loo
                     ours.ring("t")
                     if await there.wait(0.2):
                         break
+
+
+async def test_a_hub_that_is_given_a_replica_is_told_so(server: Server, tmp_path: Path) -> None:
+    url = await server.create()
+    async with stores(url, 1):
+        pass
+    await asyncio.to_thread(server.stop)
+    standby, files = server.files / "standby.signal", server.files.stat()
+    standby.touch()
+    os.chown(standby, files.st_uid, files.st_gid)
+    await asyncio.to_thread(server.start)
+    settings = config.Settings(home=tmp_path, store=url, master_key="ab" * 32)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(Unavailable, match="takes no writes"):
+            await wiring.open_hub(settings, stack)
 
 
 async def test_errors_of_values_and_doubles_do_not_touch_the_others_of_a_batch(server: Server) -> None:

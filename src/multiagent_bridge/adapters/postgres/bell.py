@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from multiagent_bridge.adapters.bell import BACKSTOP_SECONDS, MemoryBell, RungEar
 from multiagent_bridge.adapters.postgres.address import Address, connect
 from multiagent_bridge.adapters.postgres.driver import Connection, pg
-from multiagent_bridge.adapters.postgres.failures import LOST
+from multiagent_bridge.adapters.postgres.failures import LOST, translated
 from multiagent_bridge.errors import Unavailable
 
 CHANNEL = "bridge_bell"
@@ -59,7 +59,11 @@ class NotifyBell(MemoryBell):
 
     async def open(self) -> None:
         """Connect and listen. Raises Unavailable with `retry_after`, or Invalid for a URL that cannot be read."""
-        await self._connect()
+        try:
+            await self._connect()
+        except (pg.PostgresError, pg.InterfaceError, *LOST) as error:
+            # a replica takes the connection and refuses to listen
+            raise translated(error) from error
         self._serving = asyncio.create_task(self._serve())
 
     async def close(self) -> None:
