@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -132,6 +134,48 @@ async def test_a_backup_that_fails_is_a_refusal_in_the_journal(tmp_path: Path) -
         with pytest.raises(BridgeError):
             await verbs.make(OWNER, str(tmp_path / "b.age"), "")
         assert ("store.backup", "refused") in await actions(world.hub)
+    assert list(tmp_path.iterdir()) == [home]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+async def test_a_folder_without_hard_links_gets_its_backup_and_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    home, stick = tmp_path / "home", tmp_path / "stick"
+    home.mkdir(mode=0o700)
+    there: list[Path] = []
+
+    def refused(source: Path, target: Path) -> None:
+        for path in there:
+            path.write_text("mine")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refused)
+    async with SqliteStore(home / "bridge.db") as store:
+        verbs = backups(memory_hub(store=store), home, home / "bridge.db")
+        made = await verbs.make(OWNER, str(stick / "b.age"), "")
+        assert summed(stick / "b.age") == (made.size, made.digest)
+        there.append(stick / "c.age")
+        with pytest.raises(Conflict):
+            await verbs.make(OWNER, str(stick / "c.age"), "")
+    assert {path.name: path.stat().st_nlink for path in stick.iterdir()} == {"b.age": 1, "c.age": 1}
+    assert (stick / "c.age").read_text() == "mine"
+
+
+async def test_a_backup_that_gets_no_name_is_a_refusal_after_its_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(source: Path, target: Path) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "link", broken)
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        with pytest.raises(Unavailable):
+            await backups(world, home, home / "bridge.db").make(OWNER, str(tmp_path / "b.age"), "")
+        assert await actions(world.hub) == [("store.backup", "done"), ("store.backup", "refused")]
     assert list(tmp_path.iterdir()) == [home]
 
 

@@ -48,9 +48,16 @@ class Backups:
 
         try:
             await self._gate.own(caller, action, written)
-            await self._backups.publish(backup)
         except BaseException:
             await self._backups.discard(backup)
+            raise
+        try:
+            await self._backups.publish(backup)
+        except BaseException as error:
+            await self._backups.discard(backup)
+            if isinstance(error, BridgeError):
+                # the entry says that there is one
+                raise await self._gate.refuse(caller, NO_CREDENTIALS, action, error, seated=False) from error
             raise
         return backup
 

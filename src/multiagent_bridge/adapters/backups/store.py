@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Copy = Callable[[Path], Awaitable[None]]
 """Writes a consistent copy of the store to an empty file that is there."""
 
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What a file system says that has no hard links."""
+
 _OURS = re.compile(r"bridge-\d{8}T\d{6}Z\.age")
 
 
@@ -72,9 +75,7 @@ class FolderBackups:
     async def publish(self, backup: Backup) -> None:
         target = Path(backup.path)
         try:
-            # a link fails where a rename would overwrite
-            os.link(self._draft(target), target)
-            self._draft(target).unlink()
+            _named(self._draft(target), target)
             _synced(target.parent)
         except OSError as error:
             raise _failed(error) from error
@@ -122,6 +123,21 @@ class FolderBackups:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.end()
+
+
+def _named(draft: Path, target: Path) -> None:
+    """Give the draft its name unless it is taken. Raises OSError."""
+    try:
+        # a link fails where a rename would overwrite
+        os.link(draft, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # a stick, or a share of another system: the name is taken first, then what it stands for is put there
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        draft.replace(target)
+    else:
+        draft.unlink()
 
 
 def _synced(folder: Path) -> None:
