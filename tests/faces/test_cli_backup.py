@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ def written(terminal: Terminal) -> tuple[str, Path]:
     assert told["bytes"] == file.stat().st_size
     assert told["entries"] == entries
     return conversation, file
+
+
+def replaced(terminal: Terminal) -> Path:
+    """The database that was there before; its log may lie beside it, under the name by which SQLite finds it."""
+    kept = [path for path in terminal.home.glob("bridge.db.replaced-*") if path.name[-4:] not in ("-wal", "-shm")]
+    assert len(kept) == 1
+    return kept[0]
 
 
 def test_what_was_said_comes_back_on_another_machine_and_the_journal_goes_on(terminal: Terminal) -> None:
@@ -88,8 +96,7 @@ def test_the_old_store_is_kept_when_it_is_replaced(terminal: Terminal) -> None:
     terminal.mab("send", conversation, "later")
     terminal.mab("restore", str(file), "--overwrite")
     assert "later" not in terminal.mab("check", conversation, "--session", "b").out
-    (old,) = [path for path in terminal.home.iterdir() if path.name.startswith("bridge.db.replaced-")]
-    assert b"SQLite format" in old.read_bytes()[:16]
+    assert b"SQLite format" in replaced(terminal).read_bytes()[:16]
 
 
 def test_a_backup_of_another_bridge_is_refused(terminal: Terminal) -> None:
@@ -179,10 +186,41 @@ def test_a_hub_killed_with_a_log_loses_nothing_of_it_when_its_store_is_replaced(
     reader.execute("COMMIT")
     terminal.mab("restore", str(file), "--overwrite")
     reader.close()
-    (kept,) = [path for path in terminal.home.iterdir() if path.name.startswith("bridge.db.replaced-")]
+    kept = replaced(terminal)
     old = apsw.Connection(str(kept), flags=apsw.SQLITE_OPEN_READWRITE)
     assert old.execute("SELECT count(*) FROM messages").fetchall() == [(2,)]
     old.close()
+
+
+def test_a_store_that_is_read_while_it_is_replaced_is_kept_with_its_log(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation, file = written(terminal)
+    monkeypatch.setattr(restoring, "BUSY_MS", 1)
+    # who reads on keeps the log from being folded
+    reader = apsw.Connection(str(terminal.home / "bridge.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN; SELECT count(*) FROM messages").fetchall()
+    terminal.mab("send", conversation, "said after the backup")
+    terminal.mab("restore", str(file), "--overwrite")
+    reader.close()
+    kept = replaced(terminal)
+    old = apsw.Connection(str(kept), flags=apsw.SQLITE_OPEN_READWRITE)
+    assert old.execute("SELECT count(*) FROM messages").fetchall() == [(2,)]
+    old.close()
+
+
+def test_a_full_disk_leaves_no_half_store(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    conversation, file = written(terminal)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    before = {path.name for path in terminal.home.iterdir()}
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert terminal.mab("restore", str(file), "--overwrite", status=9).code == "unavailable"
+    assert {path.name for path in terminal.home.iterdir()} - before <= {"backup.lock", "hub.lock"}
+    assert SAID in terminal.mab("check", conversation, "--session", "b").out
 
 
 def test_no_hub_starts_while_a_store_is_put_in_place(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

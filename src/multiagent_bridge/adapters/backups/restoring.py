@@ -80,27 +80,28 @@ def _placed(plain: Path, database: Path, overwrite: bool) -> None:
     files = DatabaseFiles(database)
     files.prepare_directory()
     files.refuse_planted()
+    kept = files.path.with_name(f"{files.path.name}.replaced-{secrets.token_hex(4)}")
+    # within one file system, since the state directory may lie on another than the store
+    draft = kept.with_name(f".{kept.name}")
     lock = FileLock(files)
     lock.acquire()
     try:
-        beside = (files.log, files.path.with_name(files.path.name + "-shm"))
+        # SQLite finds the log of a database by its name
+        beside = {_with(files.path, suffix): _with(kept, suffix) for suffix in ("-wal", "-shm")}
         if any(path.exists() for path in (files.path, *beside)) and not overwrite:
             raise Conflict(
                 "there is a store already", "say --overwrite to replace it: its file is kept beside the new one"
             )
-        aside = f".replaced-{secrets.token_hex(4)}"
-        # within one file system, since the state directory may lie on another than the store
-        draft = files.path.with_name(f".{files.path.name}{aside}")
         shutil.copyfile(plain, draft)
         draft.chmod(0o600)
         _synced(draft, os.O_RDONLY)
         if files.path.exists():
             _folded(files)
-            os.link(files.path, files.path.with_name(files.path.name + aside))
-        for path in beside:
+            os.link(files.path, kept)
+        for path, aside in beside.items():
             if path.exists():
                 # of a database that could not be folded; SQLite would replay its log into the new one
-                path.rename(path.with_name(path.name + aside))
+                path.rename(aside)
         # one step: whoever is killed here leaves the old store or the new one
         draft.rename(files.path)
         _synced(files.path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -109,8 +110,14 @@ def _placed(plain: Path, database: Path, overwrite: bool) -> None:
             "the store could not be put in place", "look at its folder: what was there is kept there"
         ) from error
     finally:
+        # a half one would keep a full disk full
+        draft.unlink(missing_ok=True)
         lock.release()
         lock.close()
+
+
+def _with(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _folded(files: DatabaseFiles) -> None:
