@@ -20,6 +20,7 @@ from multiagent_bridge.adapters.backups import container, restoring
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.state import try_lock
 from multiagent_bridge.errors import Tampered, Unavailable
+from multiagent_bridge.services.journal import Journal
 from tests.faces.terminal import Terminal
 
 SAID = "the quick brown fox"
@@ -221,6 +222,21 @@ def test_a_full_disk_leaves_no_half_store(terminal: Terminal, monkeypatch: pytes
     assert terminal.mab("restore", str(file), "--overwrite", status=9).code == "unavailable"
     assert {path.name for path in terminal.home.iterdir()} - before <= {"backup.lock", "hub.lock"}
     assert SAID in terminal.mab("check", conversation, "--session", "b").out
+
+
+@pytest.mark.parametrize(("why", "status"), [(Tampered("a checkpoint is wrong"), 10), (KeyboardInterrupt(), None)])
+def test_a_store_that_was_put_in_place_says_so_also_when_it_does_not_verify_to_the_end(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, why: BaseException, status: int | None
+) -> None:
+    _, file = written(terminal)
+
+    async def ended(*_: object) -> None:
+        raise why
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "verify", ended)
+        terminal.mab("restore", str(file), "--overwrite", status=status)
+    assert "store.restore" in [entry["action"] for entry in terminal.mab("audit", "--json").json]
 
 
 def test_no_hub_starts_while_a_store_is_put_in_place(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,8 +93,9 @@ async def _restored(settings: Settings, file: Path, identity: str | None, overwr
     found = await wiring.restored(settings, home, file, identity, overwrite)
 
     async with owner.hub() as hub:
-        await hub.journal.verify()
+        # first of all: the store is in place, whatever comes of it, and what it holds has its grace time anew
         await hub.backups.restored(owner.owner(), found)
+        await hub.journal.verify()
         return found, (await hub.master_keys.status(owner.owner())).aged
 
 
