@@ -218,7 +218,8 @@ async def test_nothing_of_a_notice_reaches_a_shell(tmp_path: Path, evil: str, mo
 def test_roles_and_secrets_stay_out_of_the_environment_of_the_program() -> None:
     ours = {
         "PATH": "/bin", "MAB_HOME": "/h", "MAB_MASTER_KEY": "k", "MAB_TOKEN": "t", "MAB_WEBHOOK_SECRET": "s",
-        "MAB_WATCHDOG__WEBHOOK_SECRET": "s", "MAB_NOTICE_KIND": "planted", "MAB_NOTICE_X": "planted",
+        "MAB_POSTGRES__PASSWORD": "p", "MAB_WATCHDOG__WEBHOOK_SECRET": "s", "MAB_NOTICE_KIND": "planted",
+        "MAB_NOTICE_X": "planted",
     }  # fmt: skip
     found = environment(ours, {**ALERT, "role": "tests"})
     assert {name: found[name] for name in found if not name.startswith("MAB_NOTICE_")} == {

@@ -382,6 +382,22 @@ async def test_a_program_that_has_ended_gets_no_heartbeats_so_that_its_silence_s
     assert "beat 2" in played.asked
 
 
+@pytest.mark.anyio
+async def test_a_program_is_given_nothing_that_opens_the_store(
+    anyio_backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAB_TOKEN", "MAB_MASTER_KEY", "MAB_WEBHOOK_SECRET", "MAB_POSTGRES__PASSWORD", "MAB_REDIS__PASSWORD"):
+        monkeypatch.setenv(name, "planted")
+    shown = "import os, sys; open(sys.argv[1], 'w').write(repr(dict(os.environ)))"
+    program = credentials_seat.Program([sys.executable, "-c", shown, str(tmp_path / "shown")])
+    await program.start(parcel(1), Told(True))
+    assert program._watch is not None
+    await asyncio.wait_for(asyncio.shield(program._watch), 60)
+    given = (tmp_path / "shown").read_text()
+    assert "conv_000000000001" in given
+    assert "planted" not in given
+
+
 LEADER = """
 import subprocess, sys, time
 subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])

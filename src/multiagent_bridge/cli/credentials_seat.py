@@ -32,7 +32,7 @@ GROUP_SECONDS = 0.05
 """Between two looks whether anything of the program is left."""
 
 _KINDS: dict[str, type[BridgeError]] = {kind.code: kind for kind in (NotAllowed, Refused)}
-_SECRET = re.compile(r"MAB_.*(KEY|SECRET|TOKEN)")
+_SECRET = re.compile(r"MAB_.*(KEY|SECRET|TOKEN|PASSWORD)")
 _RETRY = re.compile(r"try again in (\d+) s")
 
 

@@ -25,7 +25,7 @@ NAMED = (
 """What stands in variables: words of ours. A role is an agent's and stands in the JSON alone."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-_SECRET = re.compile(r"MAB_.*(KEY|SECRET|TOKEN)")
+_SECRET = re.compile(r"MAB_.*(KEY|SECRET|TOKEN|PASSWORD)")
 
 
 class Command:
