@@ -9,6 +9,7 @@ import pytest
 from multiagent_bridge.errors import Tampered
 from multiagent_bridge.ports import Tx
 from multiagent_bridge.services import evidence
+from multiagent_bridge.services.evidence import Verified
 from multiagent_bridge.testing.hubs import OWNER
 
 from .conftest import Pair
@@ -120,3 +121,19 @@ async def test_a_conversation_erased_after_much_else_while_a_journal_is_verified
         await pair.hub.conversations.cleanup(OWNER, 0)
 
     await meanwhile(pair, monkeypatch, erased)
+
+
+async def test_a_report_says_nothing_of_what_was_written_after_it_had_verified(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair.send(pair.alice, "one")
+    verify = pair.hub.evidence.verify
+
+    async def overtaken() -> Verified:
+        found = await verify()
+        await pair.send(pair.bob, "two")
+        return found
+
+    monkeypatch.setattr(pair.hub.evidence, "verify", overtaken)
+    found = await pair.hub.reports.report()
+    assert (found["entries"], found["range"], found["acts"]["message.send"]) == (3, "1-3", 1)  # type: ignore[index]
