@@ -10,7 +10,7 @@ import pytest
 from multiagent_bridge.errors import Invalid, TooFast
 from multiagent_bridge.guard import wakeups as guard
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller
-from multiagent_bridge.model.limits import SECOND
+from multiagent_bridge.model.limits import SECOND, Limits, Window
 from multiagent_bridge.model.wakeups import Verdict
 from multiagent_bridge.services.hub import Hub
 from multiagent_bridge.services.topics import inbox
@@ -179,6 +179,38 @@ async def test_the_paused_are_named_and_the_pause_ends_by_itself(two: Pair) -> N
     assert (verdict.wake, list(verdict.paused)) == ([], [two.made.conversation.id])
     two.clock.advance(guard.PAUSE // SECOND)
     assert (await two.hub.wakeups.noticed(hook("bob"), "stop")).wake
+
+
+async def busy(two: Pair, entries: int) -> None:
+    """What else a conversation writes: heartbeats, statuses, tasks."""
+    for _ in range(entries):
+        await two.hub.status.heartbeat(two.alice, NO_CREDENTIALS)
+
+
+@pytest.fixture
+async def unlimited(anyio_backend: str) -> Pair:
+    return await met(memory_hub(Limits(reads=(Window(10_000, 60),))))
+
+
+async def test_however_much_else_is_written_an_agent_is_woken_once_for_a_message(unlimited: Pair) -> None:
+    await unlimited.send(unlimited.alice, "one")
+    assert (await unlimited.hub.wakeups.noticed(hook("bob"), "stop")).wake
+    unlimited.clock.advance(2 * guard.PAUSE // SECOND)
+    await busy(unlimited, 900)
+    assert not (await unlimited.hub.wakeups.noticed(hook("bob"), "stop")).wake
+
+
+async def test_however_much_else_is_written_a_pause_lasts_and_a_row_counts(unlimited: Pair) -> None:
+    woken = 0
+    for _ in range(4):
+        woken += await thanking(unlimited, 3)
+        await busy(unlimited, 250)
+    assert woken == guard.MOST
+    await busy(unlimited, 500)
+    await unlimited.send(unlimited.alice, "one more")
+    assert (await unlimited.hub.wakeups.noticed(hook("bob"), "stop")).paused
+    await unlimited.hub.wakeups.noticed(hook("alice"), "prompt")
+    assert (await unlimited.hub.wakeups.noticed(hook("bob"), "stop")).wake
 
 
 async def test_a_waker_returns_as_soon_as_mail_is_there(two: Pair) -> None:

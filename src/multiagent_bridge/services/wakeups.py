@@ -22,8 +22,10 @@ from multiagent_bridge.services.notices import Notices
 from multiagent_bridge.services.ringing import JOURNAL
 from multiagent_bridge.services.topics import inbox
 
-LOOKED_BACK = 400
-"""Entries of a conversation in which wake-ups are looked for: far more than a row of them leaves."""
+LOOKED_BACK, PAGES = 400, 20
+"""Entries of a conversation in which wake-ups are looked for, at once and how often: what else its sessions write in the time of
+a pause must not hide one.
+"""
 
 SENDERS = 50
 """Unread messages whose senders are named."""
@@ -146,8 +148,12 @@ class Wakeups:
     ) -> guard.Judgement:
         """Whether this session is woken; a wake-up and a pause are written down, a pause is told to every session."""
         sessions = await tx.sessions.of(conversation.id)
-        newest = await _newest(tx, session)
-        what = guard.judged(await _past(tx, conversation.id), session.id, newest, len(sessions), now)
+        newest, since = await _newest(tx, session), now - guard.PAUSE
+        if newest <= (await tx.sessions.told(conversation.id)).get(session.id, 0):
+            # it may have been woken for this message, at any time since it came
+            message = await tx.messages.get(conversation.id, newest)
+            since = min(since, message.at if message else since)
+        what = guard.judged(await _past(tx, conversation.id, since), session.id, newest, len(sessions), now)
         if what == "wake":
             facts: dict[str, Fact] = {"event": event, "through": newest, "unread": session.unread}
             await self._journal.record(tx, here, now, "wakeup.wake", f"session {session.id}", facts)
@@ -171,7 +177,7 @@ class Wakeups:
 
     async def _reset(self, tx: Tx, here: Ticket, now: int) -> None:
         """A person typed: the row of wake-ups and the pause are over."""
-        past = await _past(tx, here.conversation)
+        past = await _past(tx, here.conversation, now - guard.PAUSE)
         if past and past[-1].kind != "reset":
             await self._journal.record(tx, here, now, "wakeup.reset", here.conversation)
 
@@ -181,9 +187,18 @@ async def _newest(tx: Tx, session: Session) -> int:
     return found[0].id if found else 0
 
 
-async def _past(tx: Tx, conversation_id: str) -> Sequence[Past]:
-    return [
-        Past(entry.at, entry.action.removeprefix("wakeup."), entry.session, int(entry.facts.get("through") or 0))
-        for entry in await tx.journal.newest(LOOKED_BACK, conversation_id)
-        if entry.action in ("wakeup.wake", "wakeup.pause", "wakeup.reset") and entry.outcome == "done"
-    ]
+async def _past(tx: Tx, conversation_id: str, since: int) -> Sequence[Past]:
+    """What was written about wake-ups since that instant, and a little before it, oldest first."""
+    found: list[Past] = []
+    before = (await tx.journal.head()).size + 1
+    for _ in range(PAGES):
+        page = await tx.journal.older(before, LOOKED_BACK, conversation_id)
+        found += [
+            Past(entry.at, entry.action.removeprefix("wakeup."), entry.session, int(entry.facts.get("through") or 0))
+            for entry in page
+            if entry.action in ("wakeup.wake", "wakeup.pause", "wakeup.reset") and entry.outcome == "done"
+        ]
+        if len(page) < LOOKED_BACK or page[-1].at < since:
+            break
+        before = page[-1].seq
+    return found[::-1]
