@@ -6,6 +6,7 @@ from multiagent_bridge.errors import Conflict, Invalid, NotFound, Refused, TooFa
 from multiagent_bridge.model.callers import NO_CREDENTIALS, Caller
 from multiagent_bridge.model.limits import Limits, Window
 from multiagent_bridge.services.tasks import Shown
+from multiagent_bridge.services.topics import inbox
 from multiagent_bridge.testing.hubs import agent, memory_hub
 
 from .conftest import Pair, paired
@@ -122,6 +123,14 @@ async def test_a_task_can_depend_on_nothing_that_is_not_there_yet(pair: Pair) ->
         await assign(pair, depends_on=["task_000000000000"])
 
 
+async def test_a_task_can_not_wait_for_one_that_has_failed(pair: Pair) -> None:
+    failed = await assign(pair)
+    await update(pair, pair.alice, failed, "fail")
+    with pytest.raises(Conflict, match="has failed"):
+        await assign(pair, depends_on=[failed])
+    assert len(await listed(pair, pair.bob)) == 1
+
+
 async def test_the_urgent_come_first(pair: Pair) -> None:
     for priority in ("P3", "P0", "P2"):
         await assign(pair, priority, priority=priority)
@@ -144,6 +153,21 @@ async def test_who_made_a_task_can_take_it_back_or_end_it(pair: Pair) -> None:
     await update(pair, pair.bob, one, "accept")
     assert (await update(pair, pair.alice, one, "release"))["state"] == "released"
     assert (await update(pair, pair.alice, two, "fail"))["state"] == "failed"
+
+
+@pytest.mark.parametrize(("action", "state"), [("release", "released"), ("fail", "failed"), ("accept", "accepted")])
+async def test_who_worked_on_a_task_hears_that_it_was_taken_from_it(pair: Pair, action: str, state: str) -> None:
+    number = await assign(pair, to="b", lease_seconds=100)
+    await update(pair, pair.bob, number, "accept")
+    await pair.check(pair.bob)
+    # by its maker, or, once the lease is over, by whoever accepts it
+    pair.clock.advance(101)
+    async with pair.hub.bell.listen(inbox(pair.made.conversation.id, "b")) as ear:
+        await update(pair, pair.alice, number, action)
+        assert await ear.wait(60)
+    assert [letter.text for letter in (await pair.check(pair.bob)).letters] == [
+        f"task {number} is {state} (session a): it is no longer yours, stop working on it"
+    ]
 
 
 async def test_secrets_in_tasks_are_redacted_and_bodies_are_not_in_the_store_in_clear(pair: Pair) -> None:

@@ -122,7 +122,8 @@ class Tasks:
     ) -> Assigned:
         """Hand out a task, to one session or to whoever accepts it, and tell them.
 
-        Raises Invalid (words, an unknown session or dependency), Refused (too many open tasks), TooFast, NotAllowed.
+        Raises Invalid (words, an unknown session or dependency), Conflict (a dependency that has failed), Refused (too many
+        open tasks), TooFast, NotAllowed.
         """
         try:
             words = guard.assignment(self._limits, title, description, to, priority, lease_seconds, depends_on)
@@ -135,8 +136,12 @@ class Tasks:
             if await me.tx.tasks.count(mine, OPEN) >= self._limits.open_tasks:
                 raise Refused(f"{self._limits.open_tasks} tasks are open", "finish some first")
             for needed in words.depends_on:
-                if await me.tx.tasks.get(mine, needed) is None:
+                other = await me.tx.tasks.get(mine, needed)
+                if other is None:
                     raise Invalid("depends_on names a task that is not there", "make that one first: list_tasks")
+                if other.state == "failed":
+                    # who waits for it was told when it failed: this one would wait for ever and nobody would hear of it
+                    raise Conflict(f"{needed} has failed: nothing can wait for it", "assign that one anew first")
             number = self._ids.named("task")
             said = self._redaction.said(mine, words.title), self._redaction.said(mine, words.description)
             task = Task(
@@ -209,10 +214,15 @@ class Tasks:
                 raise Conflict("the task has just changed", "list_tasks, then try again")
             facts: dict[str, Fact] = {"fence": after.fence, "was": task.state, "assignee": after.assignee}
             await me.record(f"task.{asked.action}", task.id, facts)
-            readers = [task.creator] if task.creator != me.session.id else []
+            left = [other.id for other in me.partners if other.id == task.assignee and not other.revoked]
+            readers = [task.creator] if task.creator not in (me.session.id, *left) else []
             if asked.action != "progress":
                 line = f"task {task.id} is {after.state} (session {me.session.id})"
                 await self._notices.post(me.tx, me.ticket, me.now, me.conversation, line, readers)
+                # who had it and took no part in this would go on with it
+                line = f"{line}: it is no longer yours, stop working on it"
+                await self._notices.post(me.tx, me.ticket, me.now, me.conversation, line, left)
+                readers = [*readers, *left]
             if after.state not in OPEN:
                 readers = [*readers, *await self._dependents.told(me, after)]
             return mine, readers, Updated(after)
