@@ -24,6 +24,7 @@ from .http_yard import ALICE, BOB, MODERN, Yard, fields, yard
 
 pytestmark = pytest.mark.anyio
 
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 PROGRAM = "import sys; from multiagent_bridge.cli.app import run; sys.exit(run(['mcp', *sys.argv[1:]]))"
 
 
@@ -157,16 +158,11 @@ async def test_a_hub_that_is_away_for_a_moment_is_waited_for(monkeypatch: pytest
 
 
 async def test_a_session_that_the_hub_forgot_is_opened_again_without_the_client_noticing() -> None:
-    hello = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    }
     async with yard() as first:
         port, world = first.port, first.world
         alice = Lines(first.url)
         running = asyncio.create_task(alice.pump.run())
-        alice.tell({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+        alice.tell({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO})
         assert (await alice.answer())["result"]["protocolVersion"] == "2025-11-25"
         alice.tell({"jsonrpc": "2.0", "method": "notifications/initialized"})
         roles = {"my_role": "backend", "partner_role": "frontend"}
@@ -181,6 +177,39 @@ async def test_a_session_that_the_hub_forgot_is_opened_again_without_the_client_
         with anyio.fail_after(90):
             await running
     assert all("method" in alice.out.get_nowait() for _ in range(alice.out.qsize()))
+
+
+async def test_a_client_that_only_follows_a_resource_hears_of_it_again_after_the_hub_began_anew() -> None:
+    async with yard() as first:
+        port, world = first.port, first.world
+        conversation = await first.pair()
+        uri = f"mab://inbox/{conversation}/b"
+        bob = Lines(first.url, BOB)
+        running = asyncio.create_task(bob.pump.run())
+        bob.tell({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO})
+        await bob.answer()
+        bob.tell({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        bob.tell(_old(1, "list_conversations", {}))
+        assert len((await bob.answer())["result"]["structuredContent"]["conversations"]) == 1
+        bob.tell({"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": uri}})
+        assert "result" in await bob.answer()
+        # it may have moved before the stream was there: then its client is told to look
+        await anyio.wait_all_tasks_blocked()
+        while not bob.out.empty():
+            bob.out.get_nowait()
+    async with yard(listen=f"127.0.0.1:{port}", world=world) as second:
+        for words in ("", "for who only listens"):
+            if words:
+                async with second.client(ALICE) as alice:
+                    await fields(alice, "send_to_partner", message=words)
+            with anyio.fail_after(90):
+                notice = await bob.out.get()
+            assert (notice["method"], notice["params"]) == ("notifications/resources/updated", {"uri": uri})
+        followed = [one for one in await world.hub.journal.newest(50) if one.action == "session.follow"]
+        assert [one.outcome for one in followed] == ["done", "done"]
+        bob.reader.feed_eof()
+        with anyio.fail_after(90):
+            await running
 
 
 def _old(number: int, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class RemotePump:
         self._session = ""
         self._version = ""
         self._opening = asyncio.Lock()
+        self._followed: dict[str, Message] = {}
         headers = {
             "authorization": f"Bearer {remote.key}",
             "accept": "application/json, text/event-stream",
@@ -231,14 +232,23 @@ class RemotePump:
         async for part in _messages(response):
             if "method" not in part and part.get("id") == message.get("id"):
                 answered = True
+                if "result" in part:
+                    self._follow(message)
                 if message.get("method") == "initialize":
                     self._version = str((part.get("result") or {}).get("protocolVersion", ""))
             await self._say(part)
         if not answered:
             raise Lost
 
+    def _follow(self, request: Message) -> None:
+        """Keep in mind what the client is subscribed to: the next session must hear of it."""
+        if request.get("method") == answers.SUBSCRIBE:
+            self._followed[answers.resource(request)] = request
+        elif request.get("method") == answers.UNSUBSCRIBE:
+            self._followed.pop(answers.resource(request), None)
+
     async def _renewed(self, session: str) -> None:
-        """Say the handshake again for the client, once for all requests that found the session gone."""
+        """Say handshake and subscriptions again for the client, once for all that found the session gone. Raises Refused."""
         async with self._opening:
             if self._session != session or self._initialize is None:
                 return
@@ -251,22 +261,30 @@ class RemotePump:
                 self._session = response.headers.get("mcp-session-id", "")
                 ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
                 await self._http.post(self._remote.url, json=ready, headers=self._lines(ready))
+                for uri, request in tuple(self._followed.items()):
+                    again = request | {"id": answers.REPLAY + uri}
+                    # refused, its client is told why when it looks
+                    await self._http.post(self._remote.url, json=again, headers=self._lines(again))
             except httpx2.HTTPError as error:
                 raise Refused(f"unavailable: the hub cannot be reached: {_why(error)} (nothing was done)") from error
 
     async def _listen(self) -> None:
         """What the hub says by itself to a client of the older era, for as long as there is a session."""
         pause = PAUSE_SECONDS
-        while self._session:
-            try:
+        while session := self._session:
+            # a hub that cannot be reached is asked again
+            with suppress(httpx2.HTTPError, Lost, Refused):
                 async with self._http.stream("GET", self._remote.url, headers=self._lines({})) as response:
                     if response.status_code == 200:
                         pause = PAUSE_SECONDS
+                        for uri in tuple(self._followed):
+                            # it may have moved while nobody listened
+                            await self._line(answers.updated(uri))
                         async for part in _messages(response):
                             await self._say(part)
-            except httpx2.HTTPError:
-                # nothing is lost with it: whoever follows looks again
-                pass
+                if response.status_code == 404:
+                    # who only follows asks for nothing that would find the session gone
+                    await self._renewed(session)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
