@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from multiagent_bridge import config
 from multiagent_bridge.errors import Invalid, TooFast, Unavailable
+from multiagent_bridge.web import addresses
 from multiagent_bridge.web.door import OPEN
 from tests.faces.http_yard import ALICE, BOB, Yard, fields, posted, request, yard
 
@@ -415,6 +417,23 @@ async def test_a_place_that_would_let_strangers_listen_or_in_is_no_place_to_serv
     with pytest.raises(Invalid):
         async with yard(**place):
             pass
+
+
+async def test_a_name_of_which_this_machine_has_one_address_only_is_listened_at_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolved(host: str, port: int, **more: Any) -> list[Any]:
+        # as localhost is where ::1 is switched off; that address is nobody's (RFC 5737)
+        there = ["192.0.2.1"] if host == "elsewhere" else ["192.0.2.1", "127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in there]
+
+    monkeypatch.setattr("multiagent_bridge.web.addresses.socket.getaddrinfo", resolved)
+    (made,) = addresses.listening("localhost:0")
+    with made:
+        assert made.getsockname()[0] == "127.0.0.1"
+        assert addresses.on_loopback([made])
+    with pytest.raises(Unavailable):
+        addresses.listening("elsewhere:0")
 
 
 async def test_off_loopback_it_listens_with_tls_or_behind_a_named_proxy(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 from multiagent_bridge.errors import Invalid, Unavailable
 
@@ -14,6 +16,9 @@ SYSTEMD = "systemd"
 
 FIRST_FILE = 3
 BACKLOG = 1024
+
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What the system says of an address that it does not have."""
 
 
 def parsed(address: str) -> tuple[str, int]:
@@ -36,19 +41,23 @@ def listening(address: str) -> Sequence[socket.socket]:
         return handed_over()
     host, port = parsed(address)
     opened: list[socket.socket] = []
+    absent = OSError("it has no address")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, where in dict.fromkeys(found):
-            made = socket.socket(family, kind, protocol)
-            opened.append(made)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            made.bind(where)
-            made.listen(BACKLOG)
+            try:
+                opened.append(_bound(family, kind, protocol, where))
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise
+                # of localhost's two addresses many containers have switched ::1 off
+                absent = error
+                continue
             if port == 0:
                 # a second one would get another port
                 break
+        if not opened:
+            raise absent
     except OSError as error:
         for made in opened:
             made.close()
@@ -57,6 +66,21 @@ def listening(address: str) -> Sequence[socket.socket]:
             "is another program there, or the address not of this machine",
         ) from error
     return opened
+
+
+def _bound(family: int, kind: int, protocol: int, where: Any) -> socket.socket:
+    """A socket that listens there. Raises OSError."""
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(where)
+        made.listen(BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def handed_over() -> Sequence[socket.socket]:
