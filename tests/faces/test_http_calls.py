@@ -126,6 +126,28 @@ async def test_a_session_is_good_for_nobody_but_who_opened_it() -> None:
         assert (await alice.post("/mcp", json=ping, headers=mine)).status_code == 404
 
 
+async def test_sessions_that_have_ended_take_nobodys_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiagent_bridge.mcp.http.SESSIONS_EACH", 2)
+    async with yard() as here, here.http() as http:
+        info = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+        hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": info}
+        both = {"accept": "application/json, text/event-stream"}
+
+        async def opened() -> dict[str, str]:
+            return both | {
+                "mcp-session-id": (await http.post("/mcp", json=hello, headers=both)).headers["mcp-session-id"]
+            }
+
+        # it only listens, as one that waits to be told of mail does
+        first = await opened()
+        async with http.stream("GET", "/mcp", headers=first) as listening:
+            assert listening.status_code == 200
+            for _ in range(4):
+                assert (await http.delete("/mcp", headers=await opened())).status_code == 200
+            ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+            assert (await http.post("/mcp", json=ping, headers=first)).status_code == 200
+
+
 async def test_commands_are_open_to_bearers_only_where_the_hubs_own_environment_opens_the_gate(era: str) -> None:
     for gate in (False, True):
         async with yard(gate=gate) as here, here.client(ALICE, era) as alice:

@@ -237,15 +237,19 @@ class Endpoint:
         if not session:
             return
         self._sessions[session] = (identity.id, as_json)
-        while len(self._sessions) > SESSIONS + SESSIONS_EACH:
-            # ended long ago by its client or by time
-            self._sessions.popitem(last=False)
+        for name in [name for name, (_, in_json) in self._sessions.items() if not self._stands(name, in_json)]:
+            # ended by its client or by time: it takes nobody's room
+            del self._sessions[name]
         mine = [name for name, (owner, _) in self._sessions.items() if owner == identity.id]
         if len(mine) > SESSIONS_EACH:
             _, in_json = self._sessions.pop(mine[0])
             task = asyncio.create_task(_end_session(self._faces[False, in_json], identity, mine[0]))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
+
+    def _stands(self, session: str, in_json: bool) -> bool:
+        """Whether it has not ended. SDK 2.3 has no public way to ask."""
+        return session in self._faces[False, in_json]._server_instances
 
     def _caller(self, identity: Identity, peer: str, headers: Mapping[bytes, bytes]) -> Caller:
         """The identity, told apart by session or by what `mab mcp --connect` says about itself. Raises Invalid."""
