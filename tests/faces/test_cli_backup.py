@@ -128,6 +128,21 @@ def test_a_recipient_opens_it_with_its_own_identity(terminal: Terminal) -> None:
     assert terminal.mab("backup", str(terminal.root / "c.age"), "--to", "age1wrong", status=2).code == "invalid"
 
 
+def test_a_recipient_without_the_master_key_is_told_that_it_lacks(terminal: Terminal) -> None:
+    terminal.opened()
+    own = x25519.Identity.generate()
+    key, file = terminal.root / "key.txt", terminal.root / "b.age"
+    key.write_text(f"{own}\n")
+    terminal.mab("backup", str(file), "--to", str(own.to_public()))
+    moved_to_a_new_machine(terminal)
+    (terminal.home / "master.key").write_text("ab" * 32 + "\n")
+    for words in ((), ("--identity", str(key))):
+        refused = terminal.mab("restore", str(file), *words, status=3)
+        assert refused.code == "refused"
+        assert "--identity" not in refused.err
+        assert "master.key" in refused.err
+
+
 def test_every_byte_that_is_changed_or_missing_is_seen_before_anything_is_touched(terminal: Terminal) -> None:
     conversation, file = written(terminal)
     whole, length = file.read_bytes(), file.stat().st_size

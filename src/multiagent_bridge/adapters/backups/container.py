@@ -143,7 +143,9 @@ def _identity(line: bytes, keys: Wrapping, given: str | None) -> x25519.Identity
     if version != FORMAT:
         raise Invalid("the backup is of a newer version of the program", "upgrade the program")
     try:
-        return x25519.Identity.from_str(given if given is not None else keys.unwrap(sealed, _PLACE).decode("ascii"))
+        # also for a recipient: what does not open here has a manifest that does not open either
+        own = keys.unwrap(sealed, _PLACE).decode("ascii")
+        return x25519.Identity.from_str(own if given is None else given)
     except BridgeError as error:
         raise _foreign() from error
     except (ValueError, pyrage.IdentityError) as error:
@@ -170,7 +172,7 @@ def _damaged() -> Tampered:
 def _foreign() -> Refused:
     return Refused(
         "the backup was made under another master key: by another bridge, or before this one's key was replaced and retired",
-        "put that key in place first (master.key, or the ring's last line), or name a recipient's key: --identity FILE",
+        "put that key in place first: master.key, or the ring's last line",
     )
 
 
