@@ -178,6 +178,23 @@ async def test_a_server_that_says_nothing_keeps_no_other_hub_from_writing(
     await database.drop(url)
 
 
+async def test_a_meter_whose_server_became_a_replica_follows_the_address_to_the_next(
+    server: Server, mortal: Server, tmp_path: Path
+) -> None:
+    named = tmp_path / "primary"
+    named.symlink_to(mortal.socket)
+    async with RedisMeter(Address(f"unix://{named}", password=PASSWORD, prefix=f"t{secrets.token_hex(4)}")) as meter:
+        assert await charge(STORE, meter, TEN, NOW) == 0
+        with mortal.client() as client:
+            # as it is told in a failover, its connections as they were
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        named.unlink()
+        named.symlink_to(server.socket)
+        with pytest.raises(Unavailable, match="takes no writes"):
+            await charge(STORE, meter, TEN, NOW)
+        assert await charge(STORE, meter, TEN, NOW) == 0
+
+
 async def test_a_flush_forgets_what_was_spent_and_nothing_else(server: Server) -> None:
     async with RedisMeter(address(server)) as meter:
         assert await spend(STORE, meter, TEN, NOW, 12) == 10

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from importlib.resources import files
 
+from redis.exceptions import ReadOnlyError
+
 from multiagent_bridge.adapters.redis.address import LOST, RETRY_SECONDS, Address, translated
 from multiagent_bridge.errors import Unavailable
 from multiagent_bridge.guard import rate
@@ -67,6 +69,9 @@ class RedisMeter:
             # the driver names a silence in several ways; one that is refused at once is asked again at the next call
             if time.monotonic() - began >= self._slow_seconds:
                 self._silent_until = time.monotonic() + RETRY_SECONDS
+            if isinstance(error, ReadOnlyError):
+                # it became a replica and keeps its connections: the address may lead to another by now
+                await self._client.connection_pool.disconnect()
             raise translated(error) from error
         except (TypeError, ValueError) as error:
             raise Unavailable("Redis answered what nobody asked", "see who else writes under its prefix") from error
