@@ -5,6 +5,8 @@ import errno
 import os
 import sys
 from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from multiagent_bridge.adapters.backups.container import summed
 from multiagent_bridge.adapters.backups.copies import sqlite_copy
 from multiagent_bridge.adapters.backups.store import FolderBackups
-from multiagent_bridge.adapters.keys import MasterKeys
+from multiagent_bridge.adapters.keys import MasterKeys, key_id
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
 from multiagent_bridge.adapters.transfer import moving
 from multiagent_bridge.adapters.transfer.places import CHUNK
@@ -20,6 +22,7 @@ from multiagent_bridge.errors import BridgeError, Conflict, NotAllowed, Unavaila
 from multiagent_bridge.model.backups import Backup
 from multiagent_bridge.model.journal import Draft, Entry, Verifier
 from multiagent_bridge.model.limits import Limits, Window
+from multiagent_bridge.model.master_keys import ACCEPTED
 from multiagent_bridge.ports import Tx
 from multiagent_bridge.services.backups import Backups
 from multiagent_bridge.services.gate import Gate
@@ -30,8 +33,8 @@ pytestmark = pytest.mark.anyio
 DAY = 86_400
 
 
-def backups(world: TestHub, home: Path, source: Path) -> Backups:
-    keys = MasterKeys(MASTER)
+def backups(world: TestHub, home: Path, source: Path, keys: MasterKeys | None = None) -> Backups:
+    keys = keys or MasterKeys(MASTER)
     folder = FolderBackups(home, lambda target: sqlite_copy(source, target), keys, keys.signer, "0")
     gate: Gate = world.hub.tasks._gate
     return Backups(gate, world.hub.journal, folder, world.clock)
@@ -75,6 +78,45 @@ async def test_what_is_not_ours_in_the_folder_is_never_removed(tmp_path: Path) -
         "bridge-20200101T000000Z.age.bak", "bridge-old.age", "thesis.txt"
     ]  # fmt: skip
     assert len(list(folder.iterdir())) == 4
+
+
+async def test_two_bridges_with_one_folder_each_keep_their_own(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    async with AsyncExitStack() as stack:
+        made: dict[str, list[str]] = {"one": [], "two": []}
+        verbs = {}
+        world = memory_hub()
+        for number, name in enumerate(made):
+            home = tmp_path / name
+            home.mkdir(mode=0o700)
+            store = await stack.enter_async_context(SqliteStore(home / "bridge.db"))
+            world = memory_hub(store=store, clock=world.clock)
+            verbs[name] = backups(world, home, home / "bridge.db", MasterKeys(bytes([number]) * 32))
+        for _ in range(3):
+            for name, one in verbs.items():
+                done = await one.due(OWNER, str(folder), DAY, 2, ())
+                assert done is not None, name
+                made[name].append(done.path)
+                world.clock.advance(60)
+                assert await one.due(OWNER, str(folder), DAY, 2, ()) is None
+            world.clock.advance(DAY)
+    assert {str(path) for path in folder.iterdir()} == {*made["one"][-2:], *made["two"][-2:]}
+
+
+async def test_the_backups_of_before_a_rotation_go_as_they_did(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "kept"
+    home.mkdir(mode=0o700)
+    before, after = bytes([1]) * 32, bytes([2]) * 32
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        keys = MasterKeys(after, before)
+        await backups(world, home, home / "bridge.db", keys).due(OWNER, str(folder), DAY, 1, ())
+        row, *_ = keys.hand_over(key_id(after), 1, "0" * 64)
+        keys.follow([replace(keys.first(), state=ACCEPTED), row])
+        world.clock.advance(2 * DAY)
+        done = await backups(world, home, home / "bridge.db", keys).due(OWNER, str(folder), DAY, 1, ())
+    assert done is not None
+    assert [str(path) for path in folder.iterdir()] == [done.path]
 
 
 async def test_writers_go_on_while_a_backup_is_made_and_it_is_of_one_instant(tmp_path: Path) -> None:

@@ -32,11 +32,13 @@ _MANIFEST = "backup manifest"
 
 
 class Wrapping(Protocol):
-    """Of the master key: seals a small secret, and opens it again."""
+    """Of the master key: seals a small secret, and opens it again; `digest` stays the same when it is rotated."""
 
     def wrap(self, secret: bytes, place: str) -> bytes: ...
 
     def unwrap(self, wrapped: bytes, place: str) -> bytes: ...
+
+    def digest(self, text: str) -> str: ...
 
 
 def recipient(text: str) -> object:
@@ -66,7 +68,7 @@ def write(out: BinaryIO, database: Path, manifest: Manifest, keys: Wrapping, rec
     """Write the backup of `database`. Raises OSError."""
     own = x25519.Identity.generate()
     sealed = base64.b64encode(keys.wrap(str(own).encode("ascii"), _PLACE)).decode("ascii")
-    out.write(json.dumps({"mab-backup": FORMAT, "identity": sealed}).encode("ascii") + b"\n")
+    out.write(json.dumps({"mab-backup": FORMAT, "identity": sealed, "bridge": _bridge(keys)}).encode("ascii") + b"\n")
     said = json.dumps(asdict(manifest)).encode("ascii")
     line = base64.b64encode(keys.wrap(said, _MANIFEST)) + b"\n"
     with database.open("rb") as plain:
@@ -96,6 +98,22 @@ def read(closed: BinaryIO, database: BinaryIO, keys: Wrapping, identity: str | N
     if (content.size, content.digest.hexdigest()) != (manifest.size, manifest.digest):
         raise Tampered("the backup does not hold what it says", "use another one")
     return manifest
+
+
+def of_another(path: Path, keys: Wrapping) -> bool:
+    """Whether the file says that another bridge made it; one that says nothing, or cannot be read, does not. Raises nothing."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as closed:
+            said = json.loads(closed.readline(LINE_BYTES).decode("ascii")).get("bridge")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+    return said is not None and said != _bridge(keys)
+
+
+def _bridge(keys: Wrapping) -> str:
+    """What tells our backups from those of others in one folder, also after a rotation."""
+    return keys.digest("whose backup this is")[:16]
 
 
 class _Splitting:

@@ -86,13 +86,16 @@ class FolderBackups:
         self._end_turn()
 
     async def list(self, folder: str) -> Sequence[str]:
+        from multiagent_bridge.adapters.backups import container
+
         try:
             found = sorted(Path(folder).expanduser().iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
             raise _failed(error) from error
-        return [str(path) for path in found if _OURS.fullmatch(path.name)]
+        named = [path for path in found if _OURS.fullmatch(path.name)]
+        return [str(path) for path in named if not container.of_another(path, self._keys)]
 
     async def remove(self, path: str) -> None:
         try:
