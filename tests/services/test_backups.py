@@ -4,11 +4,14 @@ import asyncio
 import errno
 import os
 import sys
+import threading
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from multiagent_bridge.adapters.backups.container import summed
@@ -257,6 +260,34 @@ async def test_of_two_at_once_one_is_made_and_the_other_told(tmp_path: Path) -> 
     assert summed(file) == (made.size, made.digest)
     assert told.code == "conflict"
     assert again.path == str(tmp_path / "c.age")
+
+
+async def test_a_backup_that_is_cancelled_while_its_pages_are_looked_at_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a hub ends that is told to: nothing is refused, and nothing failed."""
+    home, begun = tmp_path / "home", threading.Event()
+    home.mkdir(mode=0o700)
+
+    class Slow(apsw.Connection):
+        def execute(self, statement: str, *given: Any, **named: Any) -> Any:
+            if "integrity_check" not in statement:
+                return super().execute(statement, *given, **named)
+            begun.set()
+            many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000)"
+            return super().execute(f"{many} SELECT count(*) FROM n")
+
+    async with SqliteStore(home / "bridge.db") as store:
+        world = memory_hub(store=store)
+        monkeypatch.setattr(apsw, "Connection", Slow)
+        making = asyncio.create_task(backups(world, home, home / "bridge.db").make(OWNER, str(tmp_path / "b.age"), ""))
+        assert await asyncio.to_thread(begun.wait, 60)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(making, 60)
+        assert await actions(world.hub) == []
+    assert list(tmp_path.iterdir()) == [home]
+    assert not list(home.glob("backup-*"))
 
 
 async def test_what_a_killed_one_left_is_gone_with_the_next(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from multiagent_bridge.adapters.postgres.address import Address
 
 BUSY_MS = 5000
+INTERRUPT_SECONDS = 0.05
 
 
 async def sqlite_copy(source: Path, target: Path) -> None:
@@ -52,11 +53,29 @@ async def postgres_copy(address: Address, target: Path) -> None:
 async def sound(path: Path) -> Head:
     """The head of the journal in a copy whose pages and whose chain were looked at. Raises Tampered, Unavailable."""
     async with _read(path) as connection:
-        problems = await asyncio.to_thread(lambda: connection.execute("PRAGMA integrity_check(3)").fetchall())
+        problems = await _checked(connection)
         if problems != [("ok",)]:
             raise Tampered("the copy of the database is damaged", "run mab doctor")
         place = SqlitePlace(connection)
         return await verified(place, await place.tables())
+
+
+async def _checked(connection: apsw.Connection) -> list[object]:
+    """What is wrong with its pages. Cancelled, it ends before the connection is closed under it."""
+
+    def looked() -> list[object]:
+        return [*connection.execute("PRAGMA integrity_check(3)")]
+
+    checking = asyncio.get_running_loop().run_in_executor(None, looked)
+    try:
+        return await asyncio.shield(checking)
+    except asyncio.CancelledError:
+        while not checking.done():
+            # again: it may not have begun, and then there is nothing to end
+            connection.interrupt()
+            await asyncio.wait([checking], timeout=INTERRUPT_SECONDS)
+        checking.exception()
+        raise
 
 
 @asynccontextmanager
