@@ -132,11 +132,17 @@ def _verify(report: Path | None, out: Path | None, key: str | None, as_json: boo
 def write_private(file: Path, content: str) -> None:
     """Write a new file that only its owner reads. Raises Invalid when it is there, Unavailable when it cannot be written."""
     try:
-        with new_private(file) as out:
-            out.write(content)
+        out = new_private(file)
     except FileExistsError as error:
         raise Invalid(f"{file} exists", "name a new file") from error
     except OSError as error:
+        raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another place") from error
+    try:
+        with out:
+            out.write(content)
+    except OSError as error:
+        # half of it is worth nothing, and would be in the way of the next try
+        file.unlink(missing_ok=True)
         raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another place") from error
 
 
