@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,24 @@ def test_the_program_is_started_with_ids_alone_and_again_after_a_rotation(
     assert first not in running(team.place.home)
     syncs.pop().end()
     until(lambda: second not in running(team.place.home), "the program has ended with its sync")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_program_does_not_outlive_a_sync_whose_terminal_is_closed_or_that_is_interrupted(
+    team: Team, syncs: list[Sync], tmp_path: Path, number: int
+) -> None:
+    script, told = tmp_path / "program.py", tmp_path / "told"
+    script.write_text(PROGRAM)
+    team.push()
+    syncs.append(team.sync(*FAR, "--exec", f"{sys.executable} {script} {told}"))
+    pid = until(lambda: lines(told), "the program has told")[0][0]
+    syncs[0].process.send_signal(number)
+    syncs[0].process.wait(SOON)
+    try:
+        assert pid not in running(team.place.home)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(int(str(pid)), signal.SIGKILL)
 
 
 def lines(file: Path) -> list[list[object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -171,6 +172,9 @@ class _Sync:
         from multiagent_bridge.cli.following import leaving
 
         leave = leaving()
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # a terminal that is closed must not leave the program running alone; nohup wants just that
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, leave.set)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(
                 carriers.alone(self._looking.home, f"sync-{self._looking.worker}", wait=False)
