@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from multiagent_bridge.adapters.parcels import age
+from multiagent_bridge.adapters.parcels import age, carriers
 from multiagent_bridge.adapters.parcels.box import HomeLetterbox
 from multiagent_bridge.cli import credentials_seat, credentials_sync, credentials_wake, owner
 from multiagent_bridge.cli.credentials_seat import Seat
@@ -209,6 +209,17 @@ def test_what_cannot_be_written_down_is_not_taken_and_comes_again(
     rows = office.mab("audit", "--json").json
     newest = (rows if isinstance(rows, list) else rows["entries"])[-1]
     assert (newest["action"], newest["outcome"]) == ("credentials.pull", "refused" if wrong else "done")
+
+
+def test_a_worker_called_push_shares_no_repository_with_pushing(office: Office) -> None:
+    """Each has a lock of its own, and one git at a time works in a local repository."""
+    home, repository = Path(office.worker), str(office.repository)
+    pushing = carriers.repository(home, repository, "main", "push")
+    looking = credentials_sync.Looking(home, "push", repository, "main", office.publisher)
+    with pytest.raises(NotFound):
+        asyncio.run(looking.look())
+    asyncio.run(pushing.read("workers/push.age"))
+    assert len(list((home / "credentials" / "repositories").glob("*.git"))) == 2
 
 
 # --- the loop of sync, on a clock that the test moves --------------------------------------------------------------------

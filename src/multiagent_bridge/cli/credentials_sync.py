@@ -89,7 +89,7 @@ class Looking:
         self.home = home
         self.worker = worker
         self.box = box.HomeLetterbox(home)
-        source = carriers.GitSource(carriers.repository(home, repo, branch, worker))
+        source = carriers.GitSource(carriers.repository(home, repo, branch, f"worker-{worker}"))
         self._arrivals = Arrivals(worker, source, self.box, SystemClock())
         self._publisher = publisher
         self._refused = ""

@@ -42,7 +42,7 @@ class GitSource:
 
 
 def repository(home: Path, url: str, branch: str, purpose: str) -> Repository:
-    """The repository at `url` for one purpose of this state directory (a worker, or pushing). Raises Invalid."""
+    """The repository at `url` for one purpose of this state directory (`worker-NAME`, or pushing). Raises Invalid."""
     where, of = remotes.remote(url), remotes.branch(branch)
     name = hashlib.sha256(f"{purpose}\n{of}\n{where.url}".encode()).hexdigest()[:16]
     return Repository(prepared(age.place(home) / "repositories") / f"{name}.git", where, of)
