@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import anyio
 import pytest
 
 from multiagent_bridge.adapters.memory.store import MemoryStore
+from multiagent_bridge.cli.watchdog import inside
 from multiagent_bridge.errors import Conflict, Unavailable
+from multiagent_bridge.guard.liveness import Rules
 from multiagent_bridge.model.callers import NO_CREDENTIALS
 from multiagent_bridge.model.tasks import HELD
 from multiagent_bridge.ports import Store
@@ -77,6 +80,34 @@ async def test_after_another_boot_everybody_has_a_threshold_to_come_back(anyio_b
     assert await team.watch(240, "a", "c", hub=hub) == []
     assert told(await team.watch(60, "a", "c", hub=hub)) == [("silent", "b")]
     assert [facts["why"] for _, facts in await team.entries("watchdog.grace")] == ["started"]
+
+
+async def test_while_there_was_no_hub_nobody_could_be_heard_and_nobody_loses_a_task_for_it(anyio_backend: str) -> None:
+    said: list[str] = []
+    team = await gathered("backend", "tests")
+    task = await team.assign("b")
+    await team.update("b", task, "accept")
+    await team.watch(180, "a", "b", "c")
+    team.clock.advance(1800)
+    hub = beside(team.world)
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(inside, hub.hub, OWNER, None, said.append)
+            while not await team.entries("watchdog.grace"):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert said == []
+    await team.update("b", task, "complete", fence=2)
+    team.rules = Rules(inside=True)
+    assert await team.watch(240, "a", "c", hub=hub) == []
+    assert told(await team.watch(120, "a", "c", hub=hub)) == [("silent", "b")]
+
+
+async def test_a_hub_that_was_away_for_less_than_a_threshold_takes_up_where_it_stood(anyio_backend: str) -> None:
+    team = await gathered("backend", "tests", rules=Rules(inside=True))
+    await team.watch(120, "a", "c")
+    team.clock.advance(120)
+    assert told(await team.watch(60, "a", "c", hub=beside(team.world))) == [("silent", "b")]
 
 
 class Asleep(FakeClock):

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,7 +161,8 @@ async def inside(hub: Hub, me: Caller, settings: Any, say: Callable[[str], None]
 
     told = Printed("log", lambda notice: say(sentence(notice)))
     try:
-        await guard(hub, me, planned(settings, {}), told, say, asyncio.Event())
+        plan = planned(settings, {})
+        await guard(hub, me, replace(plan, rules=replace(plan.rules, inside=True)), told, say, asyncio.Event())
     except BridgeError as error:
         # nobody waits for this task: the log is where its end is seen
         say(f"the watchdog has ended: {error}")

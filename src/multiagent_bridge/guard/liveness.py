@@ -23,11 +23,13 @@ _NUMBERED = re.compile(r"[\s_#.-]*[0-9]+$")
 class Rules:
     """What a watchdog goes by. A silence is warned of after `threshold_seconds`, and again, louder, after twice as long.
 
-    `capacity`: as many unfinished tasks one session may have before it is given none of another's.
+    `capacity`: as many unfinished tasks one session may have before it is given none of another's. `inside`: it runs in the hub,
+    and while it did not, nobody could be heard.
     """
 
     threshold_seconds: float = 300
     capacity: int = 3
+    inside: bool = False
 
     @property
     def threshold(self) -> int:

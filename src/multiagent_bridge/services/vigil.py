@@ -28,7 +28,7 @@ class Vigil:
     Between two checks of one watchdog that is its monotonic clock, which also leaves out the time a machine slept where the
     system's does. A watchdog that starts takes up where the last one stood: by the time since the boot of the same machine.
     Where another boot stands, the watch goes on if it is that of another machine which still looks (`_beside`); else this machine
-    was started again, and nothing before it counts.
+    was started again, and nothing before it counts. Neither does a whole threshold without a check before a hub's own one starts.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -97,6 +97,9 @@ class Vigil:
             drift = min(0, this.now - was.at)
         if drifted(drift):
             return "clock", drift
+        if this.rules.inside and last is None and was is not None and this.now - was.at >= this.rules.threshold:
+            # there was no hub, nor another's watchdog: who was not heard may have knocked in vain
+            return "started", 0
         return ("store" if self._blind else ""), 0
 
 
