@@ -15,6 +15,7 @@ from multiagent_bridge.guard.liveness import Rules
 from multiagent_bridge.model.callers import NO_CREDENTIALS
 from multiagent_bridge.model.tasks import HELD
 from multiagent_bridge.ports import Store
+from multiagent_bridge.services import watchdog
 from multiagent_bridge.testing.clock import FakeClock
 from multiagent_bridge.testing.hubs import OWNER, agent, memory_hub
 
@@ -194,6 +195,35 @@ async def test_a_store_that_could_not_be_used_is_nobody_s_silence(anyio_backend:
     await team.beat("a", "b", "c")
     assert await team.watch(240, "a", "c") == []
     assert told(await team.watch(120, "a", "c")) == [("silent", "b")]
+
+
+class Failing(Locked):
+    """A store that is locked after its next write."""
+
+    last = False
+
+    async def write(self, work: Any, *, brief: bool = False) -> Any:
+        done = await super().write(work)
+        self.locked = self.last
+        return done
+
+
+async def test_what_was_found_before_the_store_failed_within_a_check_is_said_all_the_same(
+    anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "MOST", 2)
+    store = Failing()
+    held: Store = store
+    team = await gathered("backend", "tests", "docs", world=memory_hub(PLENTY, store=held))
+    await team.watch(240, "a")
+    team.clock.advance(CHECK)
+    await team.beat("a")
+    store.last = True
+    assert told(await team.check()) == [("silent", "b"), ("silent", "c")]
+    with pytest.raises(Unavailable):
+        await team.check()
+    store.locked = store.last = False
+    assert told(await team.watch(600, "a")) == [("silent", "d")], "what was said is not said again"
 
 
 async def test_an_hour_in_which_nobody_dies_raises_no_alert_and_moves_no_task(anyio_backend: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from multiagent_bridge.errors import Fact, Unavailable
+from multiagent_bridge.errors import Conflict, Fact, Unavailable
 from multiagent_bridge.guard import liveness as guard
 from multiagent_bridge.guard.liveness import Rules
 from multiagent_bridge.model.callers import Caller
@@ -59,22 +59,28 @@ class Watchdog:
         a whole threshold. Raises Refused (not the owner), Unavailable, Conflict (another one looked at the same moment).
         """
         alerts: list[Alert] = []
+        standing: list[Silence] = []
         while True:
             try:
                 this, watch = await self._gate.own(
                     caller, "watchdog.check", lambda tx, now, ticket: self._round(tx, now, ticket, rules)
                 )
-            except Unavailable:
-                self._vigil.missed()
+            except (Unavailable, Conflict) as error:
+                if isinstance(error, Unavailable):
+                    self._vigil.missed()
+                if alerts:
+                    # they are committed and nobody says them again: the next check does the rest
+                    return Checked(alerts, standing)
                 raise
             self._vigil.done(this, watch)
             # a round that was cut short has not looked at everything that lies ahead
             self._ahead = {**self._ahead, **this.ahead} if this.more else this.ahead
             alerts += this.alerts
+            standing = list(this.silent.values())
             for topic in sorted(this.topics):
                 self._bell.ring(topic)
             if not this.more:
-                return Checked(alerts, list(this.silent.values()))
+                return Checked(alerts, standing)
 
     async def _round(self, tx: Tx, now: int, ticket: Ticket, rules: Rules) -> tuple[Round, Watch]:
         this = Round(tx, ticket.caller, ticket.started, now, self._vigil.begun(), rules)
