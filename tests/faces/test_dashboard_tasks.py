@@ -184,6 +184,20 @@ async def test_tasks_of_every_conversation_are_reached_page_by_page(monkeypatch:
     assert (len(lately.cards), lately.more) == (3, True)
 
 
+async def test_the_newest_of_what_is_finished_is_on_the_board_however_much_is_finished() -> None:
+    world = memory_hub(replace(UNLIMITED, tasks_page=3))
+    mine = await team(world)
+    done = []
+    for number in range(6):
+        done.append(await assign(world, f"title {number}", priority=f"P{number % 2}"))
+        world.clock.advance(1)
+        await step(world, done[-1], "accept")
+        await step(world, done[-1], "complete")
+    for conversation_id in (None, mine):
+        found = await world.hub.boards.board(OWNER, conversation_id)
+        assert [card.task.id for card in found.cards] == done[:2:-1]
+
+
 async def test_words_that_would_make_the_page_too_heavy_are_left_to_the_page_of_the_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from multiagent_bridge.testing.hubs import TestHub
+from multiagent_bridge.model.limits import Limits
+from multiagent_bridge.testing.hubs import TestHub, memory_hub
 from tests.faces.conftest import connected
 
 pytestmark = pytest.mark.anyio
@@ -53,3 +54,16 @@ async def test_an_old_fence_is_a_conflict_with_what_to_do(world: TestHub, era: s
         await alice.fields("update_task", task_id=number, action="accept")
         said = await alice.error("update_task", task_id=number, action="complete", fence=1)
         assert said.startswith("conflict: the task was handed over since fence 1 (")
+
+
+async def test_a_list_is_no_longer_than_a_page_and_has_the_first_however_long_that_is(era: str) -> None:
+    async with connected(memory_hub(Limits(page_characters=2000)), "alice", era) as alice:
+        await alice.fields("create_conversation", my_role="lead", partner_role="worker")
+        for number in range(5):
+            await alice.fields(
+                "assign_task", title=f"task {number}", description="x" * 900, priority=f"P{3 - number % 2}"
+            )
+        assert [one["title"] for one in (await alice.fields("list_tasks"))["tasks"]] == ["task 1", "task 3"]
+        assert (await alice.text("list_tasks")).count("\ntask ") == 1
+        await alice.fields("assign_task", title="now", description="x" * 5000, priority="P0")
+        assert [one["title"] for one in (await alice.fields("list_tasks"))["tasks"]] == ["now"]

@@ -275,3 +275,15 @@ async def test_what_is_finished_is_not_ready_and_comes_last(pair: Pair) -> None:
     await update(pair, pair.bob, done, "complete", fence=2)
     left = await assign(pair, "second", to="frontend", priority="P3")
     assert [(one.task.id, one.ready) for one in await listed(pair, pair.bob)] == [(left, True), (done, False)]
+
+
+async def test_the_newest_of_what_is_finished_is_listed_however_much_is_finished() -> None:
+    pair = await paired(memory_hub(Limits(writes=(Window(1000, 60),), tasks_page=3)))
+    done = []
+    for number in range(6):
+        done.append(await assign(pair, f"task {number}", priority=f"P{number % 2}"))
+        pair.clock.advance(1)
+        await update(pair, pair.bob, done[-1], "accept")
+        await update(pair, pair.bob, done[-1], "complete", result=f"result {number}")
+    for state in (None, "complete"):
+        assert [one.task.id for one in await listed(pair, pair.alice, state=state)] == done[:2:-1]

@@ -6,7 +6,7 @@ from multiagent_bridge.guard.tasks import ACTIONS
 from multiagent_bridge.guard.text import quoted
 from multiagent_bridge.mcp.tools import COUNT, FLAG, TEXT, TEXTS, Answer, Call, Tool
 from multiagent_bridge.model.tasks import PRIORITIES, STEPS
-from multiagent_bridge.services.tasks import Shown
+from multiagent_bridge.services.tasks import Shown, fitting
 
 
 async def assign(call: Call) -> Answer:
@@ -26,7 +26,8 @@ async def update(call: Call) -> Answer:
 
 
 async def listed(call: Call) -> Answer:
-    shown = await call.hub.tasks.list(call.caller, call.credentials, **call.words("state", "mine"))
+    found = await call.hub.tasks.list(call.caller, call.credentials, **call.words("state", "mine"))
+    shown = fitting(found, call.hub.limits.page_characters)
     return Answer("\n".join(_lines(one) for one in shown) or "no tasks", {"tasks": [one.fields() for one in shown]})
 
 

@@ -14,7 +14,7 @@ from multiagent_bridge.model.sessions import Session
 from multiagent_bridge.model.tasks import HELD, OPEN, Task
 from multiagent_bridge.ports import Keys, Tx
 from multiagent_bridge.services.gate import Gate
-from multiagent_bridge.services.tasks import Shown, opened
+from multiagent_bridge.services.tasks import Shown, opened, rank
 
 CONVERSATIONS = 50
 """Conversations looked at for one page of all."""
@@ -200,5 +200,5 @@ def _role(sessions: Mapping[str, Session], session_id: str) -> str:
 
 
 def _first(card: Card) -> tuple[bool, bool, str, int]:
-    """What is ready and urgent first, what is finished last."""
-    return card.task.state not in OPEN, not card.ready, card.task.priority, card.task.created_at
+    """What is ready and urgent first, what is finished last, the newest of that first."""
+    return rank(card.task, card.ready)

@@ -234,9 +234,9 @@ class Tasks:
     async def list(
         self, caller: Caller, given: Credentials, state: object = None, mine: object = False
     ) -> Sequence[Shown]:
-        """The tasks of the conversation, what is ready and urgent first, what is finished last; of one state, or only one's own.
+        """The tasks of the conversation, what is ready and urgent first, what is finished last, the newest of that first.
 
-        At most `tasks_page` of them. Raises Invalid.
+        Of one state, or only one's own. At most `tasks_page` of them. Raises Invalid.
         """
         try:
             wanted = None if state is None else text.choice("state", state, tuple(STEPS))
@@ -253,7 +253,7 @@ class Tasks:
                 for task in found
                 if wanted in (None, task.state) and (not own or task.assignee == me.session.id)
             ]
-            judged.sort(key=lambda one: (one[0].state not in OPEN, not one[1], one[0].priority, one[0].created_at))
+            judged.sort(key=lambda one: rank(*one))
             return [self._opened(me.conversation, task, ready) for task, ready in judged[:page]]
 
         return await self._gate.enter(caller, given, "task.list", self._limits.reads, listed)
@@ -323,6 +323,24 @@ class Tasks:
         self._bell.ring(tasks_topic(conversation_id))
         for reader in dict.fromkeys(readers):
             self._bell.ring(inbox(conversation_id, reader))
+
+
+def fitting(shown: Sequence[Shown], budget: int) -> Sequence[Shown]:
+    """The longest run of them with so many characters of text, at least one: clients cut off or refuse a longer answer."""
+    kept: list[Shown] = []
+    for one in shown:
+        budget -= sum(map(len, (one.title, one.description, one.result, *(note for _, _, note in one.notes))))
+        if kept and budget < 0:
+            break
+        kept.append(one)
+    return kept
+
+
+def rank(task: Task, is_ready: bool) -> tuple[bool, bool, str, int]:
+    """Where a task stands in a list: of what is finished the newest is what somebody waits for."""
+    if task.state not in OPEN:
+        return True, True, "", -task.updated_at
+    return False, not is_ready, task.priority, task.created_at
 
 
 def opened(keys: Keys, conversation: Conversation, task: Task, is_ready: bool) -> Shown:
