@@ -41,6 +41,31 @@ async def test_one_key_cannot_take_the_sessions_of_all(monkeypatch: pytest.Monke
         assert (await bob.post("/mcp", json=ping, headers=his)).status_code == 200
 
 
+async def test_refusals_over_ever_new_connections_of_one_key_go_at_a_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multiagent_bridge.mcp.http.CROWD", 2)
+    monkeypatch.setattr("multiagent_bridge.mcp.connection.REFUSALS", 2)
+    # however slow the machine is, no time empties the bucket meanwhile
+    monkeypatch.setattr("multiagent_bridge.mcp.connection.REFUSAL_SECONDS", 3600.0)
+    async with yard() as here, here.http() as alice, here.client(BOB) as bob:
+        body, lines = posted("no_such_tool")
+
+        async def refused(number: int) -> None:
+            answer = await alice.post("/mcp", json=body, headers=lines | {"mab-connection": f"{number:032x}"})
+            assert answer.json()["result"]["isError"]
+
+        for number in range(5):
+            await refused(number)
+        async with anyio.create_task_group() as group:
+            group.start_soon(refused, 5)
+            with anyio.fail_after(60):
+                while not here.endpoint._paces["key_alice"].turn.locked():
+                    await anyio.sleep(0.01)
+            assert not (await bob.call_tool("list_conversations", {})).is_error
+            group.cancel_scope.cancel()
+        entries = await here.world.hub.journal.newest(50)
+        assert sum(entry.action == "tool.call" for entry in entries) == 5
+
+
 async def test_one_key_cannot_take_the_connections_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("multiagent_bridge.mcp.http.AT_ONCE", 3)
     async with yard() as here, here.http() as alice, here.http(BOB) as bob:

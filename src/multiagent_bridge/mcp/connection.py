@@ -35,9 +35,11 @@ class Refusals:
     """A bucket that refusals fill and time empties, in memory: it ends with its connection."""
 
     paid: float = 0.0
+    share: int = 1
+    """How many connections fill it: it holds so many times as much."""
 
     def count(self, now: float) -> None:
-        self.paid = max(self.paid, now) + REFUSAL_SECONDS
+        self.paid = max(self.paid, now) + REFUSAL_SECONDS / self.share
 
     def wait(self, now: float) -> float:
         """Seconds until the next call, none or less while there is room."""
@@ -46,10 +48,27 @@ class Refusals:
 
 @dataclass(slots=True)
 class Pace:
-    """How fast an agent may go, and whose turn it is."""
+    """How fast an agent may go, and whose turn it is. `above`: the pace of all that it goes among."""
 
     refusals: Refusals = field(default_factory=Refusals)
     turn: anyio.Lock = field(default_factory=anyio.Lock)
+    above: Pace | None = None
+
+    async def wait(self) -> None:
+        """Wait for a turn after a run of refusals: each is an entry that must be written for good."""
+        if self.above is not None:
+            await self.above.wait()
+        if self.refusals.wait(anyio.current_time()) <= 0:
+            return
+        async with self.turn:
+            await anyio.sleep(max(0.0, self.refusals.wait(anyio.current_time())))
+            self.refusals.count(anyio.current_time())
+
+    def refused(self) -> None:
+        """A call was refused."""
+        self.refusals.count(anyio.current_time())
+        if self.above is not None:
+            self.above.refused()
 
 
 @dataclass(slots=True)
@@ -76,17 +95,12 @@ class Connection:
         self._settle, self._to_settle = anyio.create_memory_object_stream[tuple[str, Held]](math.inf)
 
     async def pace(self) -> None:
-        """Wait for this connection's turn after a run of refusals: each is an entry that must be written for good."""
-        refusals = self._pace.refusals
-        if refusals.wait(anyio.current_time()) <= 0:
-            return
-        async with self._pace.turn:
-            await anyio.sleep(max(0.0, refusals.wait(anyio.current_time())))
-            refusals.count(anyio.current_time())
+        """Wait for this connection's turn after a run of refusals."""
+        await self._pace.wait()
 
     def refused(self) -> None:
         """A call was refused."""
-        self._pace.refusals.count(anyio.current_time())
+        self._pace.refused()
 
     def hold(self, request: RequestId) -> str:
         """A claim id for the answer to `request`."""

@@ -29,7 +29,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from multiagent_bridge.errors import BridgeError, Invalid, NotAllowed, Unavailable
 from multiagent_bridge.mcp import exchange as exchanges
-from multiagent_bridge.mcp.connection import Connection, Pace, RequestId, current
+from multiagent_bridge.mcp.connection import Connection, Pace, Refusals, RequestId, current
 from multiagent_bridge.mcp.exchange import Exchange, Kind
 from multiagent_bridge.mcp.forms import SESSION_HEADER, misfit, problem
 from multiagent_bridge.model.callers import Caller
@@ -67,8 +67,8 @@ AT_ONCE = 500
 """Requests of one identity that are answered side by side, those that wait included."""
 
 SESSION_SECONDS = 1_800.0
-REMEMBERED = 4_096
-"""Agents whose refusals are remembered between their requests."""
+REMEMBERED, CROWD = 4_096, 20
+"""Agents whose refusals are remembered between their requests, and as how many all those of one identity are refused."""
 
 AGENT_HEADER = b"mab-agent"
 CONNECTION_HEADER = b"mab-connection"
@@ -184,7 +184,7 @@ class Endpoint:
             sentence = f"more than {AT_ONCE} requests at once"
             await problem(429, "too_fast", sentence, "wait for some", {"retry-after": "5"})(scope, receive, send)
             return
-        connection = Connection(self._hub, caller, relayed=False, pace=self._pace(caller.agent))
+        connection = Connection(self._hub, caller, relayed=False, pace=self._pace(identity, caller.agent))
         stands = scope["method"] == "GET" or method == "subscriptions/listen"
         kind: Kind = "stands" if stands else "waits" if waits else "works"
         exchange = Exchange(identity, connection, request, tool, state["wire"].flushed, kind)
@@ -270,10 +270,11 @@ class Endpoint:
             caller = replace(caller, agent=f"http:{identity.id}:{digest}")
         return caller
 
-    def _pace(self, agent: str) -> Pace:
-        """How fast this agent may go, whatever connections it comes by."""
-        pace = self._paces.setdefault(agent, Pace())
-        self._paces.move_to_end(agent)
+    def _pace(self, identity: Identity, agent: str) -> Pace:
+        """How fast this agent may go, whatever connections it comes by: a key may call itself by ever new ones."""
+        everybody = self._paces.pop(identity.id, None) or Pace(Refusals(share=CROWD))
+        pace = self._paces.pop(agent, None) or Pace(above=everybody)
+        self._paces.update({identity.id: everybody, agent: pace})
         while len(self._paces) > REMEMBERED:
             self._paces.popitem(last=False)
         return pace
