@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import anyio
 import pytest
 
 from multiagent_bridge.errors import NotAllowed
@@ -278,6 +279,22 @@ async def test_who_comes_from_another_journal_or_from_long_ago_is_told_that_ever
 async def test_a_place_in_the_journal_that_is_none_is_refused(words: str) -> None:
     async with site() as here, here.browser() as browser:
         assert (await browser.get("/events", params={"after": words})).status_code == 422
+
+
+async def test_what_moves_between_two_tellings_is_told_before_the_hub_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "GAP_SECONDS", 1.0)
+    async with site() as here, here.browser() as browser:
+        async with events(browser, await head(here)) as stream:
+            await here.world.hub.identities.create(OWNER, "laptop", ["agent"])
+            assert [(await stream.next())[0] for _ in range(2)] == ["mab-access", "mab-journal"]
+            await talk(here.world)
+            with anyio.fail_after(60):
+                while (here.dashboard.feed.seq or 0) < await head(here):
+                    await anyio.sleep(0.01)
+            await here.dashboard.leave()
+            told = [(await stream.next())[0] for _ in range(4)]
+            assert told == ["mab-conversations", "mab-journal", "mab-messages", "mab-leaving"]
+            assert stream.last == str(await head(here))
 
 
 async def test_streams_end_when_the_hub_leaves() -> None:

@@ -158,7 +158,9 @@ class Feed:
                     # who is told too often fetches too often, and all at once would keep everybody else waiting
                     await asyncio.sleep(max(GAP_SECONDS, GAP_EACH * len(self._streams)) * stream.stride)
                 if stream.ended:
-                    yield _events([f"mab-{stream.ended}"], stream.seq)
+                    # what moved during that pause lies before the id too: untold now, it would never be told
+                    moved = sorted(stream.moved)
+                    yield _events([f"mab-{topic}" for topic in (*moved, stream.ended)], stream.seq)
                     return
                 if not stream.moved:
                     stream.woken.clear()
