@@ -18,7 +18,7 @@ from multiagent_bridge.adapters.bell import DatagramBell
 from multiagent_bridge.adapters.keys import MasterKeys
 from multiagent_bridge.adapters.master_keys import KeySource
 from multiagent_bridge.adapters.meter import StoreMeter
-from multiagent_bridge.adapters.names import hub_name
+from multiagent_bridge.adapters.names import hub_name, machine_of
 from multiagent_bridge.adapters.redaction.kingfisher import KingfisherScanner
 from multiagent_bridge.adapters.redaction.re2_engine import Re2Engine
 from multiagent_bridge.adapters.sandbox import choice
@@ -61,7 +61,6 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
     store = await store_of(settings, home, stack, long_lived=owner is not None)
     await heard(store, keys)
     bell = await bell_of(settings, home, store, stack)
-    redactor = redactor_of(settings)
     clock, ids, background = SystemClock(), RandomIds(owner and owner_of(settings, owner)), TaskBackground()
     stack.push_async_callback(background.close)
     issuer = issuer_of(settings, clock, stack)
@@ -72,7 +71,7 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
         ids,
         keys,
         await meter_of(settings, stack),
-        redactor.redact,
+        redactor_of(settings).redact,
         settings.all_limits,
         ground_of(settings, home, clock, ids, background),
         issuer=issuer,
@@ -80,6 +79,7 @@ async def open_hub(settings: Settings, stack: AsyncExitStack, owner: str | None 
         claiming=settings.oidc.claiming,
         backups=backups_of(settings, home, keys),
         authenticators=authenticators_here(),
+        machine=machine_of(home) if is_postgres(settings.store_url) else "",
     )
     if server := authorization_server_of(settings, clock, issuer):
         given = settings.oidc

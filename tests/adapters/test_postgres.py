@@ -22,7 +22,9 @@ from multiagent_bridge.adapters.postgres.queries import named, query
 from multiagent_bridge.adapters.postgres.store import PostgresStore
 from multiagent_bridge.cli import checks_postgres
 from multiagent_bridge.cli.checks import Patient
-from multiagent_bridge.errors import Invalid, Unavailable
+from multiagent_bridge.errors import Invalid, NotAllowed, Unavailable
+from multiagent_bridge.mcp.socket import identity
+from multiagent_bridge.model.callers import NO_CREDENTIALS
 from multiagent_bridge.model.conversations import Binding
 from multiagent_bridge.ports import Tx
 from multiagent_bridge.testing.laws import NOW, draft, seat
@@ -241,6 +243,27 @@ async def test_a_hub_that_starts_leaves_the_claims_of_another_alone(server: Serv
     async with AsyncExitStack() as stack:
         ours, theirs = [await wiring.open_hub(one, stack, "hub") for one in settings]
         assert ours.ids.claim().partition(":")[0] != theirs.ids.claim().partition(":")[0]
+
+
+async def test_a_name_at_another_hub_takes_up_no_session_and_the_same_at_its_own_does(
+    server: Server, tmp_path: Path
+) -> None:
+    url = await server.create()
+    settings = [config.Settings(home=tmp_path / name, store=url, master_key="ab" * 32) for name in ("one", "other")]
+    # as clients of one kind are named on each machine, by users of one number
+    alice, again, namesake = (identity(letter * 64, "claude-code", 1000) for letter in "abc")
+    async with AsyncExitStack() as stack:
+        ours, theirs = [await wiring.open_hub(one, stack, "hub") for one in settings]
+        made = await ours.conversations.create(alice, "backend", "frontend")
+        bob = identity("d" * 64, "codex", 1000)
+        await ours.conversations.join(bob, NO_CREDENTIALS, made.invites[1])
+        ours.presence.enter(alice.agent)
+        await ours.messages.send(bob, NO_CREDENTIALS, "for alice alone")
+        with pytest.raises(NotAllowed):
+            await theirs.messages.check(namesake, NO_CREDENTIALS, theirs.ids.claim())
+        ours.presence.leave(alice.agent)
+        mail = await ours.messages.check(again, NO_CREDENTIALS, ours.ids.claim())
+        assert [letter.text for letter in mail.letters] == ["for alice alone"]
 
 
 async def test_looking_at_a_database_changes_nothing(server: Server) -> None:

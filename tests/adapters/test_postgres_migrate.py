@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from multiagent_bridge import config, wiring
 from multiagent_bridge.adapters.postgres.address import Address
 from multiagent_bridge.adapters.postgres.store import PostgresStore
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
@@ -21,6 +23,8 @@ from multiagent_bridge.adapters.transfer.moving import move
 from multiagent_bridge.adapters.transfer.postgres import postgres_place
 from multiagent_bridge.adapters.transfer.sqlite import sqlite_place
 from multiagent_bridge.errors import Conflict, NotFound, Tampered
+from multiagent_bridge.mcp.socket import identity
+from multiagent_bridge.model.callers import Caller
 from multiagent_bridge.model.conversations import Binding, Invite
 from multiagent_bridge.model.limits import Window
 from multiagent_bridge.model.silences import Orphan, Watch
@@ -164,8 +168,8 @@ def test_both_dialects_have_the_same_tables_and_columns(server: Server, tmp_path
     asyncio.run(compared())
 
 
-def mab(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {"MAB_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home)}
+def mab(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {"MAB_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home)} | more
     return subprocess.run([MAB, *words], env=env, capture_output=True, text=True, timeout=150, check=False)
 
 
@@ -189,6 +193,33 @@ def test_the_command_moves_verifies_and_refuses_a_second_time(server: Server, tm
     assert len(json.loads(listed.stdout)) == 1, listed.stderr
     for said in (done, again, gone, listed):
         assert PASSWORD not in said.stdout + said.stderr
+
+
+def test_an_agent_is_found_by_its_name_in_the_store_that_was_moved_and_a_namesake_elsewhere_is_not(
+    server: Server, tmp_path: Path
+) -> None:
+    home, url = tmp_path / "home", server.create_now()
+    here, moved, other = (
+        config.Settings(home=place, store=store, master_key="ab" * 32)
+        for place, store in ((home, f"sqlite:///{home / 'bridge.db'}"), (home, url), (tmp_path / "other", url))
+    )
+    alice, again, namesake = (identity(letter * 64, "claude-code", 1000) for letter in "abc")
+
+    async def opened(settings: config.Settings, agent: Caller) -> str:
+        async with AsyncExitStack() as stack:
+            hub = await wiring.open_hub(settings, stack, "hub")
+            return (await hub.conversations.create(agent, "backend", "frontend")).conversation.id
+
+    async def found(settings: config.Settings, agent: Caller) -> list[str]:
+        async with AsyncExitStack() as stack:
+            hub = await wiring.open_hub(settings, stack, "hub")
+            return [place.conversation.id for place in (await hub.conversations.list(agent)).places]
+
+    mine = asyncio.run(opened(here, alice))
+    done = mab(home, "migrate", here.store, url, MAB_MASTER_KEY="ab" * 32)
+    assert done.returncode == 0, done.stderr
+    assert asyncio.run(found(other, namesake)) == []
+    assert asyncio.run(found(moved, again)) == [mine]
 
 
 def mab_on(home: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:

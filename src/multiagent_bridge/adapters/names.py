@@ -10,6 +10,7 @@ from pathlib import Path
 from multiagent_bridge.adapters.state import locked, opened
 
 FILE = "hub.name"
+FROM_HERE = "hub.names-from-here"
 _BYTES = 16
 
 
@@ -30,3 +31,16 @@ def hub_name(home: Path) -> str:
         finally:
             os.close(handle)
     return hashlib.sha256(kept + os.uname().nodename.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def machine_of(home: Path) -> str:
+    """What tells the names of this machine's agents from those at other hubs of one store.
+
+    Nothing where the store came from here: its names are from before there were others. Raises Unavailable.
+    """
+    return "" if (home / FROM_HERE).exists() else hub_name(home)
+
+
+def keep_names(home: Path) -> None:
+    """Have the agents of this state directory found by their names in the store that it was moved to. Raises Unavailable."""
+    os.close(opened(home / FROM_HERE, os.O_RDWR | os.O_CREAT))

@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.25
 LONGEST_PAUSE = 4.0
 CONNECT_SECONDS = 10.0
 MUTE_SECONDS = 45.0
-"""A hub that works on a request says something at least every 15 seconds."""
+"""A hub that works on a request says something at least every 30 seconds."""
 
 FINISH_SECONDS = 1.0
 KEPT_SECONDS = 15.0

@@ -45,6 +45,7 @@ def migrate(
 
 async def _moved(given: Settings, wanted: Settings) -> Moved:
     from multiagent_bridge import wiring
+    from multiagent_bridge.adapters.names import keep_names
     from multiagent_bridge.adapters.state import prepared
     from multiagent_bridge.adapters.transfer.moving import move
 
@@ -59,6 +60,8 @@ async def _moved(given: Settings, wanted: Settings) -> Moved:
         source = await wiring.place_of(given, home, stack, made=False)
         moved = await move(source, await wiring.place_of(wanted, home, stack, made=True))
     await _verify(wanted)
+    if not wiring.is_postgres(given.store_url) and wiring.is_postgres(wanted.store_url):
+        keep_names(home)
     return moved
 
 

@@ -85,7 +85,15 @@ class Gate:
     """`enter` for what a session does, `knock` for what a connection does without one, `own` for the owner's acts."""
 
     def __init__(
-        self, store: Store, clock: Clock, keys: Keys, meter: Meter, journal: Journal, presence: Presence, limits: Limits
+        self,
+        store: Store,
+        clock: Clock,
+        keys: Keys,
+        meter: Meter,
+        journal: Journal,
+        presence: Presence,
+        limits: Limits,
+        machine: str = "",
     ) -> None:
         self._store = store
         self._clock = clock
@@ -94,6 +102,7 @@ class Gate:
         self._journal = journal
         self._presence = presence
         self._limits = limits
+        self._machine = machine
 
     async def enter(
         self,
@@ -360,8 +369,12 @@ class Gate:
             await tx.bindings.bind(replace(binding, agent=self.alias(caller)))
 
     def alias(self, caller: Caller) -> str:
-        """The caller's name as bindings are kept under it: a keyed digest, since a name may be anything a person typed."""
-        return f"as:{self._keys.digest('agent name ' + caller.alias)}" if caller.alias else ""
+        """The caller's name as bindings are kept under it: a keyed digest, since a name may be anything a person typed.
+
+        An identity's is its own at every hub; a user's is one of this machine, since nobody here knows who lives at another hub.
+        """
+        where = f"{self._machine} " if self._machine and caller.alias.startswith("as:") else ""
+        return f"as:{self._keys.digest(f'agent name {where}{caller.alias}')}" if caller.alias else ""
 
     async def _aged(
         self, tx: Tx, given: Credentials, ticket: Ticket, now: int, conversation: Conversation, session: Session

@@ -137,14 +137,16 @@ def assemble(
     backups: BackupsPort | None = None,
     vitals: Vitals | None = None,
     authenticators: Authenticators | None = None,
+    machine: str = "",
 ) -> Hub:
     """Build every service over one set of ports. `issuer`: whose tokens are believed besides the hub's own keys; without
-    `backups` the store cannot be backed up, without `vitals` nothing is told of the machine.
+    `backups` the store cannot be backed up, without `vitals` nothing is told of the machine. `machine` tells the names that
+    its users give their agents from those at other hubs of the store.
     """
     presence, redaction = Presence(), Redaction(redact, keys)
     ringing = RingingStore(FollowingStore(store, keys, clock), bell)
     journal = Journal(ringing, clock, keys, redaction, limits)
-    gate = RenewalGate(ringing, clock, keys, meter, journal, presence, limits)
+    gate = RenewalGate(ringing, clock, keys, meter, journal, presence, limits, machine)
     notices = Notices(journal, keys)
     lapses = Lapses(ringing, journal, notices, bell, clock, keys)
     erasures = Erasures(journal, lapses, redaction, bell)
