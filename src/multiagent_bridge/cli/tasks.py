@@ -103,9 +103,10 @@ def update(
 
 def _say(one: Shown) -> None:
     task = one.task
-    ready = "ready" if one.ready else f"after {', '.join(task.depends_on)}"
+    waits = f", after {', '.join(task.depends_on)}" if task.depends_on else ""
+    ready = ", ready" if one.ready else waits
     output.line(
-        f"{task.id}  {task.priority}  {task.state}, {ready}, with {task.assignee or 'nobody'}, fence {task.fence}"
+        f"{task.id}  {task.priority}  {task.state}{ready}, with {task.assignee or 'nobody'}, fence {task.fence}"
     )
     output.block(one.title)
     for _, who, note in one.notes[-1:]:
