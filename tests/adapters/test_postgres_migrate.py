@@ -16,12 +16,14 @@ import asyncpg
 import pytest
 
 from multiagent_bridge import config, wiring
+from multiagent_bridge.adapters.names import FROM_HERE, machine_of
 from multiagent_bridge.adapters.postgres.address import Address
 from multiagent_bridge.adapters.postgres.store import PostgresStore
 from multiagent_bridge.adapters.sqlite.store import SqliteStore
 from multiagent_bridge.adapters.transfer.moving import move
 from multiagent_bridge.adapters.transfer.postgres import postgres_place
 from multiagent_bridge.adapters.transfer.sqlite import sqlite_place
+from multiagent_bridge.cli import migrate as cli_migrate
 from multiagent_bridge.errors import Conflict, NotFound, Tampered
 from multiagent_bridge.mcp.socket import identity
 from multiagent_bridge.model.callers import Caller
@@ -220,6 +222,31 @@ def test_an_agent_is_found_by_its_name_in_the_store_that_was_moved_and_a_namesak
     assert done.returncode == 0, done.stderr
     assert asyncio.run(found(other, namesake)) == []
     assert asyncio.run(found(moved, again)) == [mine]
+
+
+def test_names_are_kept_also_where_a_store_that_was_moved_does_not_verify_to_the_end(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, url = tmp_path / "home", server.create_now()
+    assert mab(home, "create", "backend", "frontend").returncode == 0
+    given, wanted = (config.Settings(home=home, store=store) for store in (f"sqlite:///{home / 'bridge.db'}", url))
+    plain = cli_migrate._verify
+
+    async def ends(settings: config.Settings) -> None:
+        if settings is wanted:
+            raise Tampered("a checkpoint is wrong")
+        await plain(settings)
+
+    monkeypatch.setattr(cli_migrate, "_verify", ends)
+    with pytest.raises(Tampered):
+        asyncio.run(cli_migrate._moved(given, wanted))
+    assert machine_of(home) == ""
+    # what was not moved leaves names as they are
+    monkeypatch.setattr(cli_migrate, "_verify", plain)
+    (home / FROM_HERE).unlink()
+    with pytest.raises(Conflict, match="not empty"):
+        asyncio.run(cli_migrate._moved(given, wanted))
+    assert machine_of(home) != ""
 
 
 def mab_on(home: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:

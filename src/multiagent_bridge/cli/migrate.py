@@ -59,9 +59,10 @@ async def _moved(given: Settings, wanted: Settings) -> Moved:
     async with AsyncExitStack() as stack:
         source = await wiring.place_of(given, home, stack, made=False)
         moved = await move(source, await wiring.place_of(wanted, home, stack, made=True))
-    await _verify(wanted)
+    # at once: it has moved, whatever comes of the second look at it
     if not wiring.is_postgres(given.store_url) and wiring.is_postgres(wanted.store_url):
         keep_names(home)
+    await _verify(wanted)
     return moved
 
 
